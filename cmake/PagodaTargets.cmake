@@ -20,6 +20,10 @@ endif()
 add_library(pagoda_build_options INTERFACE)
 target_compile_options(pagoda_build_options INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # GCC 12 warns of overlapping copies inside std::string's own operator+ (GCC bug 105329).
+  target_compile_options(pagoda_build_options INTERFACE -Wno-restrict)
+endif()
 if(PAGODA_SANITIZE)
   target_compile_options(pagoda_build_options INTERFACE
     -fsanitize=${PAGODA_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)

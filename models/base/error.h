@@ -6,7 +6,8 @@
 
 namespace pagoda {
 
-/// Where a piece of input was written. `line` 0 means that lines do not apply (a binary file, the command line).
+/// Where a piece of input was written. `line` 0 means that lines do not apply (a binary file, the command
+/// line).
 struct SourceLocation {
   std::string file;
   int line = 0;
@@ -14,8 +15,9 @@ struct SourceLocation {
   bool operator==(const SourceLocation&) const = default;
 };
 
-/// A mistake in the user's input (platform file, trace, vectors, command line). The program prints what() as its one
-/// line and exits with status 2. Format: `file:line: path: problem; allowed`, leaving out what is empty.
+/// A mistake in the user's input (platform file, trace, vectors, command line). The program prints what() as
+/// its one line and exits with status 2. Format: `file:line: path: problem; allowed`, leaving out what is
+/// empty.
 class UserError : public std::runtime_error {
  public:
   explicit UserError(const std::string& problem);

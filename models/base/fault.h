@@ -7,8 +7,8 @@
 
 namespace pagoda {
 
-/// Why a translation ended without an address. The architectures fold several of these into one of their own causes;
-/// paging/fault_encoding.h does that.
+/// Why a translation ended without an address. The architectures fold several of these into one of their own
+/// causes; paging/fault_encoding.h does that.
 enum class FaultCause : std::uint8_t {
   none,
   non_canonical,         ///< the input address lies outside what the format translates
@@ -29,15 +29,15 @@ enum class TableAccess : std::uint8_t { none, read, write };
 
 struct Fault {
   FaultCause cause = FaultCause::none;
-  std::uint8_t stage = 0;                      ///< stage that refused, 0 translates the program's address
-  std::uint8_t level = 0;                      ///< level of the entry that refused, 0 is the last one
-  AccessKind access = AccessKind::read;        ///< what the program asked for
+  std::uint8_t stage = 0;                ///< stage that refused, 0 translates the program's address
+  std::uint8_t level = 0;                ///< level of the entry that refused, 0 is the last one
+  AccessKind access = AccessKind::read;  ///< what the program asked for
   Privilege privilege = Privilege::supervisor;
-  TableAccess table = TableAccess::none;       ///< set if an earlier stage's table entry was being accessed
-  std::uint8_t granted = 0;                    ///< rights (paging/rights.h) of the entries passed so far
-  Addr virtual_address = 0;                    ///< what the program accessed
-  Addr stage_address = 0;                      ///< the input address of the stage that refused
-  Addr entry_address = 0;                      ///< where the offending entry lies, in the last stage's output space
+  TableAccess table = TableAccess::none;  ///< set if an earlier stage's table entry was being accessed
+  std::uint8_t granted = 0;               ///< rights (paging/rights.h) of the entries passed so far
+  Addr virtual_address = 0;               ///< what the program accessed
+  Addr stage_address = 0;                 ///< the input address of the stage that refused
+  Addr entry_address = 0;  ///< where the offending entry lies, in the last stage's output space
 
   explicit operator bool() const { return cause != FaultCause::none; }
 };

@@ -1,7 +1,7 @@
 // Quantities with a unit, as they are written in a platform file: `15 ns`, `64 KiB`, `3.2 GHz`, `4 cycles`.
 //
-// Each is a small strong type. parse_* throws std::invalid_argument with what is allowed; to_string gives back a text
-// that parses to the same value.
+// Each is a small strong type. parse_* throws std::invalid_argument with what is allowed; to_string gives
+// back a text that parses to the same value.
 #pragma once
 
 #include <compare>
@@ -71,7 +71,8 @@ std::string to_string(Latency value);
 std::string to_string(Bandwidth value);
 std::string to_string(Energy value);
 
-/// `value` with three significant digits and the unit's best-fitting prefix, for tables: `12.3 ns`, `1.50 GB/s`.
+/// `value` with three significant digits and the unit's best-fitting prefix, for tables: `12.3 ns`, `1.50
+/// GB/s`.
 std::string pretty_duration(double seconds);
 std::string pretty_count(double value);
 

@@ -1,5 +1,5 @@
-// Runs GoogleTest inside sc_main, so that a test may build modules and start the kernel. A SystemC warning or error
-// that a test does not expect is an exception, and fails the test.
+// Runs GoogleTest inside sc_main, so that a test may build modules and start the kernel. A SystemC warning or
+// error that a test does not expect is an exception, and fails the test.
 #include <cstdlib>
 
 #include <gtest/gtest.h>

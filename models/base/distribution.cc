@@ -1,0 +1,33 @@
+#include "pagoda/base/distribution.h"
+
+#include <cmath>
+
+namespace pagoda {
+
+std::uint64_t Distribution::quantile(double fraction) const {
+  if (count_ == 0) return 0;
+  const auto wanted = std::max<std::uint64_t>(
+      1, static_cast<std::uint64_t>(std::ceil(fraction * static_cast<double>(count_))));
+  std::uint64_t seen = 0;
+  for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) {
+    seen += buckets_[bucket];
+    if (seen < wanted) continue;
+    // Invert bucket_of: values below 2 * 64 are their own bucket, above that 64 buckets share a shift.
+    const std::size_t shift = bucket < (2u << kPrecisionBits) ? 0 : (bucket >> kPrecisionBits) - 1;
+    const std::uint64_t low = (bucket - (shift << kPrecisionBits)) << shift;
+    const std::uint64_t middle = low + ((std::uint64_t{1} << shift) - 1) / 2;
+    return std::clamp(middle, min_, max_);
+  }
+  return max_;
+}
+
+void Distribution::merge(const Distribution& other) {
+  if (other.buckets_.size() > buckets_.size()) buckets_.resize(other.buckets_.size());
+  for (std::size_t i = 0; i < other.buckets_.size(); ++i) buckets_[i] += other.buckets_[i];
+  count_ += other.count_;
+  sum_ += other.sum_;
+  min_ = std::min(min_, other.min_);
+  max_ = std::max(max_, other.max_);
+}
+
+}  // namespace pagoda

@@ -1,0 +1,56 @@
+// How often which value occurred: latencies, queue lengths.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+namespace pagoda {
+
+/// Exact count, sum, minimum and maximum; quantiles from buckets whose width is 1/64 of their value (values
+/// below 128 are exact), so a quantile is off by at most 0.8 %. Recording costs a few nanoseconds and no
+/// allocation after the first value of a magnitude.
+class Distribution {
+ public:
+  void record(std::uint64_t value) {
+    const std::size_t bucket = bucket_of(value);
+    if (bucket >= buckets_.size()) buckets_.resize(bucket + 1);
+    ++buckets_[bucket];
+    ++count_;
+    sum_ += value;
+    min_ = std::min(min_, value);
+    max_ = std::max(max_, value);
+  }
+
+  std::uint64_t count() const { return count_; }
+  std::uint64_t sum() const { return sum_; }
+  std::uint64_t min() const { return count_ == 0 ? 0 : min_; }
+  std::uint64_t max() const { return max_; }
+  double mean() const { return count_ == 0 ? 0 : static_cast<double>(sum_) / static_cast<double>(count_); }
+
+  /// The smallest bucket value v such that at least `fraction` of what was recorded is <= v; 0 if nothing
+  /// was.
+  std::uint64_t quantile(double fraction) const;
+
+  void merge(const Distribution& other);
+
+ private:
+  static constexpr int kPrecisionBits = 6;
+
+  // 2^k .. 2^(k+1)-1 falls into 64 buckets; below 128 every value has its own.
+  static std::size_t bucket_of(std::uint64_t value) {
+    const int magnitude = static_cast<int>(std::bit_width(value | 1)) - 1;
+    const int shift = std::max(0, magnitude - kPrecisionBits);
+    return (static_cast<std::size_t>(shift) << kPrecisionBits) + (value >> shift);
+  }
+
+  std::vector<std::uint64_t> buckets_;
+  std::uint64_t count_ = 0;
+  std::uint64_t sum_ = 0;
+  std::uint64_t min_ = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t max_ = 0;
+};
+
+}  // namespace pagoda

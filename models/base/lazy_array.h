@@ -1,0 +1,39 @@
+// A fixed-size array of zero-initialised values whose host memory is taken only as it is touched.
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <span>
+#include <type_traits>
+
+namespace pagoda {
+
+/// Large tables (the tags of a 256 MiB cache) start up at once and cost what the run uses of them. All-zero
+/// bytes must be a proper value of `T`.
+template <class T>
+class LazyArray {
+  static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
+
+ public:
+  LazyArray() = default;
+  explicit LazyArray(std::size_t size)
+      : data_(static_cast<T*>(std::calloc(size == 0 ? 1 : size, sizeof(T)))), size_(size) {
+    if (!data_) throw std::bad_alloc();
+  }
+
+  std::size_t size() const { return size_; }
+  T& operator[](std::size_t index) { return data_.get()[index]; }
+  const T& operator[](std::size_t index) const { return data_.get()[index]; }
+  std::span<T> subspan(std::size_t first, std::size_t count) { return {data_.get() + first, count}; }
+
+ private:
+  struct Free {
+    void operator()(T* data) const { std::free(data); }
+  };
+  std::unique_ptr<T, Free> data_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace pagoda

@@ -1,0 +1,42 @@
+// The base of Pagoda's SystemC modules: a module that has statistics and probes, and reads local time.
+#pragma once
+
+#include <systemc>
+
+#include "pagoda/base/stats.h"
+#include "pagoda/base/time.h"
+
+namespace pagoda {
+
+class ProbeVisitor;
+
+/// Kernel time: nothing can happen before it any more.
+inline Ps kernel_now() { return sc_core::sc_time_stamp().value(); }
+
+/// The point in time that a delay relative to kernel time stands for.
+inline Ps local_time(const sc_core::sc_time& delay) { return kernel_now() + delay.value(); }
+
+/// The delay, relative to kernel time, of a point in time that is not in the past.
+inline sc_core::sc_time delay_until(Ps time) { return sc_core::sc_time::from_value(time - kernel_now()); }
+
+class Module : public sc_core::sc_module {
+ public:
+  using sc_core::sc_module::sc_module;
+
+  /// Lists the module's statistics; its child modules list their own.
+  virtual void visit_stats(StatVisitor& /*visitor*/) {}
+  /// Lists the module's probes.
+  virtual void visit_probes(ProbeVisitor& /*visitor*/) {}
+};
+
+/// Visits the statistics of `top` and of every Module below it, in order of construction, grouped by module
+/// name.
+void visit_stats_below(sc_core::sc_object& top, StatVisitor& visitor);
+/// Likewise for all modules without a parent: the whole simulation.
+void visit_all_stats(StatVisitor& visitor);
+void visit_all_probes(ProbeVisitor& visitor);
+
+/// Throws if the SystemC time resolution is not the picosecond that all of Pagoda's arithmetic assumes.
+void require_picoseconds();
+
+}  // namespace pagoda

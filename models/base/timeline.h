@@ -1,0 +1,128 @@
+// Contention as reservation: when can a busy thing serve a request that reaches it at a given time?
+//
+// Models: one server, or k equal ones, each busy with one request at a time: a TLB port, a walker slot, a
+// miss register, a bus. Does not model: preemption, or the order in which a queue in front of the server is
+// kept (a request takes the earliest time that is free, so late comers fill gaps).
+//
+// Requests come in call order, which is not time order: decoupled initiators run ahead of each other by up to
+// a quantum, and one initiator's request may be delayed by a page walk behind its successors. A timeline
+// therefore keeps the gaps between its reservations and lets a request that arrives later in call order but
+// earlier in time fit into one. What ends at or before `floor`, the time before which nobody can ask any more
+// (kernel time), is forgotten.
+//
+// Cost: appending at the end is constant time; inserting into the past is linear in the reservations passed
+// over.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+#include "pagoda/base/time.h"
+
+namespace pagoda {
+
+/// The reservations of one server: disjoint busy intervals, in order of time.
+class Timeline {
+ public:
+  /// The first time from `earliest` on at which the server is free for `duration`.
+  Ps first_free(Ps earliest, Ps duration) const { return find(earliest, duration).start; }
+
+  /// Reserves the first free `duration` from `earliest` on and returns when it starts.
+  Ps reserve(Ps floor, Ps earliest, Ps duration) {
+    if (earliest >= horizon_) {
+      append(floor, earliest, earliest + duration);
+      return earliest;
+    }
+    forget(floor);
+    const Gap gap = find(earliest, duration);
+    insert(gap.before, gap.start, gap.start + duration);
+    return gap.start;
+  }
+
+  /// Marks [start, end) as busy; the caller got `start` from this timeline but learned the end only later.
+  /// What already lies there stays, so a reservation that turned out longer than its gap is cut to the gap.
+  void occupy(Ps floor, Ps start, Ps end);
+
+  /// The end of the last reservation; 0 if there is none.
+  Ps horizon() const { return horizon_; }
+
+  bool busy_at(Ps time) const;
+
+ private:
+  struct Interval {
+    Ps start;
+    Ps end;
+  };
+  struct Gap {
+    Ps start;
+    std::size_t before;  // index of the reservation that follows
+  };
+
+  Gap find(Ps earliest, Ps duration) const;
+  void insert(std::size_t before, Ps start, Ps end);
+
+  void append(Ps floor, Ps start, Ps end) {
+    if (busy_.size() > head_ && busy_.back().end == start) {
+      busy_.back().end = end;
+    } else if (start < end) {
+      forget(floor);
+      busy_.push_back({start, end});
+    }
+    horizon_ = std::max(horizon_, end);
+  }
+
+  void forget(Ps floor) {
+    while (head_ < busy_.size() && busy_[head_].end <= floor) ++head_;
+    if (head_ == busy_.size()) {
+      busy_.clear();
+      head_ = 0;
+    } else if (head_ >= 64 && head_ * 2 >= busy_.size()) {
+      busy_.erase(busy_.begin(), busy_.begin() + static_cast<std::ptrdiff_t>(head_));
+      head_ = 0;
+    }
+  }
+
+  std::vector<Interval> busy_;  // those before head_ are forgotten
+  std::size_t head_ = 0;
+  Ps horizon_ = 0;
+};
+
+/// k equal servers behind one queue. Zero servers stand for a resource without limit.
+class Servers {
+ public:
+  struct Slot {
+    std::size_t server;
+    Ps start;
+  };
+
+  explicit Servers(std::size_t count) : lines_(count) {}
+
+  std::size_t count() const { return lines_.size(); }
+
+  /// Reserves `duration` on the server that can start first and returns that start.
+  Ps reserve(Ps floor, Ps earliest, Ps duration) {
+    if (lines_.empty()) return earliest;
+    Timeline* best = &lines_.front();
+    if (lines_.size() > 1) best = &lines_[earliest_server(earliest, duration).server];
+    return best->reserve(floor, earliest, duration);
+  }
+
+  /// For work whose end is known only once it is done: finds the server that can start first and is then free
+  /// for the `expected` time. Follow with release(); work that takes longer than its gap is cut to the gap.
+  Slot acquire(Ps earliest, Ps expected) const {
+    return lines_.empty() ? Slot{0, earliest} : earliest_server(earliest, expected);
+  }
+  void release(Ps floor, Slot slot, Ps end) {
+    if (!lines_.empty()) lines_[slot.server].occupy(floor, slot.start, end);
+  }
+
+  std::size_t busy_at(Ps time) const;
+
+ private:
+  Slot earliest_server(Ps earliest, Ps duration) const;
+
+  std::vector<Timeline> lines_;
+};
+
+}  // namespace pagoda

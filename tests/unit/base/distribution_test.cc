@@ -1,0 +1,77 @@
+#include "pagoda/base/distribution.h"
+
+#include <cmath>
+#include <random>
+
+#include <gtest/gtest.h>
+
+namespace pagoda {
+namespace {
+
+TEST(Distribution, IsZeroWhenNothingWasRecorded) {
+  const Distribution d;
+  EXPECT_EQ(d.count(), 0u);
+  EXPECT_EQ(d.min(), 0u);
+  EXPECT_EQ(d.max(), 0u);
+  EXPECT_EQ(d.mean(), 0.0);
+  EXPECT_EQ(d.quantile(0.5), 0u);
+}
+
+TEST(Distribution, SmallValuesAreExact) {
+  Distribution d;
+  for (std::uint64_t v = 0; v < 128; ++v) d.record(v);
+  EXPECT_EQ(d.count(), 128u);
+  EXPECT_EQ(d.sum(), 127u * 128 / 2);
+  for (std::uint64_t v = 0; v < 128; ++v) {
+    EXPECT_EQ(d.quantile(static_cast<double>(v + 1) / 128), v);
+  }
+}
+
+TEST(Distribution, OneValueIsEveryQuantile) {
+  Distribution d;
+  for (int i = 0; i < 10; ++i) d.record(123'456'789);
+  for (const double q : {0.0, 0.5, 0.99, 1.0}) EXPECT_EQ(d.quantile(q), 123'456'789u);
+}
+
+TEST(Distribution, QuantilesAreWithinEightTenthsOfAPercentAtEveryMagnitude) {
+  std::mt19937_64 random(1);
+  for (int magnitude = 7; magnitude < 60; ++magnitude) {
+    Distribution d;
+    std::vector<std::uint64_t> values;
+    for (int i = 0; i < 1000; ++i) {
+      values.push_back((std::uint64_t{1} << magnitude) + random() % (std::uint64_t{3} << magnitude));
+      d.record(values.back());
+    }
+    std::sort(values.begin(), values.end());
+    for (const double q : {0.01, 0.5, 0.95, 0.99}) {
+      const auto exact = static_cast<double>(values[static_cast<std::size_t>(std::ceil(q * 1000)) - 1]);
+      EXPECT_NEAR(static_cast<double>(d.quantile(q)), exact, exact * 0.008)
+          << "magnitude " << magnitude << " q " << q;
+    }
+    EXPECT_EQ(d.min(), values.front());
+    EXPECT_EQ(d.max(), values.back());
+  }
+}
+
+TEST(Distribution, TheLargestValueFits) {
+  Distribution d;
+  d.record(~std::uint64_t{0});
+  EXPECT_EQ(d.quantile(0.5), ~std::uint64_t{0});
+}
+
+TEST(Distribution, MergingIsRecordingBoth) {
+  Distribution a, b, both;
+  for (std::uint64_t v = 1; v < 5000; v += 7) {
+    (v % 2 == 0 ? a : b).record(v * v);
+    both.record(v * v);
+  }
+  a.merge(b);
+  EXPECT_EQ(a.count(), both.count());
+  EXPECT_EQ(a.sum(), both.sum());
+  EXPECT_EQ(a.quantile(0.9), both.quantile(0.9));
+  EXPECT_EQ(a.min(), both.min());
+  EXPECT_EQ(a.max(), both.max());
+}
+
+}  // namespace
+}  // namespace pagoda

@@ -1,0 +1,111 @@
+#include "pagoda/base/timeline.h"
+
+#include <random>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace pagoda {
+namespace {
+
+TEST(Timeline, ServesAtOnceWhenFreeAndQueuesWhenBusy) {
+  Timeline line;
+  EXPECT_EQ(line.reserve(0, 100, 10), 100u);
+  EXPECT_EQ(line.reserve(0, 100, 10), 110u);
+  EXPECT_EQ(line.reserve(0, 119, 10), 120u);
+  EXPECT_EQ(line.reserve(0, 130, 10), 130u);
+}
+
+TEST(Timeline, ALateCallerWithAnEarlierTimeFitsIntoTheGap) {
+  Timeline line;
+  line.reserve(0, 0, 10);
+  line.reserve(0, 30, 10);
+  EXPECT_EQ(line.reserve(0, 5, 20), 10u) << "exactly as long as the gap";
+  EXPECT_EQ(line.reserve(0, 5, 1), 40u) << "the gap is full now";
+}
+
+TEST(Timeline, AGapOnePicosecondTooShortIsPassedOver) {
+  Timeline line;
+  line.reserve(0, 0, 10);
+  line.reserve(0, 30, 10);
+  EXPECT_EQ(line.reserve(0, 0, 21), 40u);
+}
+
+TEST(Timeline, AZeroLengthRequestIsServedAtItsTimeUnlessBusy) {
+  Timeline line;
+  line.reserve(0, 10, 10);
+  EXPECT_EQ(line.reserve(0, 5, 0), 5u);
+  EXPECT_EQ(line.reserve(0, 12, 0), 20u);
+}
+
+TEST(Timeline, OccupyLearnsTheEndLaterAndNeverOverlapsWhatFollows) {
+  Timeline line;
+  line.reserve(0, 100, 50);
+  line.occupy(0, 20, 500);
+  EXPECT_EQ(line.first_free(0, 20), 0u);
+  EXPECT_EQ(line.first_free(0, 21), 150u);
+  EXPECT_EQ(line.horizon(), 150u);
+}
+
+TEST(Timeline, ForgettingThePastChangesNothingAfterTheFloor) {
+  Timeline kept;
+  Timeline pruned;
+  std::mt19937_64 random(7);
+  Ps floor = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    floor += random() % 40;
+    const Ps earliest = floor + random() % 1000;
+    const Ps duration = 1 + random() % 30;
+    ASSERT_EQ(kept.reserve(0, earliest, duration), pruned.reserve(floor, earliest, duration))
+        << "request " << i;
+  }
+}
+
+// Against an oracle that marks every picosecond.
+TEST(Timeline, NeverOverlapsAndIsNeverLaterThanNecessary) {
+  constexpr Ps kEnd = 4000;
+  std::mt19937_64 random(11);
+  for (int round = 0; round < 50; ++round) {
+    Timeline line;
+    std::vector<bool> busy(kEnd * 8);
+    for (int i = 0; i < 200; ++i) {
+      const Ps earliest = random() % kEnd;
+      const Ps duration = 1 + random() % 25;
+      Ps expected = earliest;
+      for (Ps run = 0, t = earliest; run < duration; ++t) {
+        run = busy[t] ? 0 : run + 1;
+        expected = t + 1 - run;
+      }
+      ASSERT_EQ(line.reserve(0, earliest, duration), expected);
+      for (Ps t = expected; t < expected + duration; ++t) busy[t] = true;
+    }
+    for (Ps t = 0; t < kEnd; ++t) ASSERT_EQ(line.busy_at(t), busy[t]);
+  }
+}
+
+TEST(Servers, KRequestsRunAtOnceAndTheNextOneWaits) {
+  Servers three(3);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(three.reserve(0, 10, 100), 10u);
+  EXPECT_EQ(three.reserve(0, 10, 100), 110u);
+  EXPECT_EQ(three.busy_at(50), 3u);
+  EXPECT_EQ(three.busy_at(150), 1u);
+}
+
+TEST(Servers, AcquireAndReleaseWithAnEndKnownLater) {
+  Servers two(2);
+  const auto first = two.acquire(0, 10);
+  two.release(0, first, 70);
+  const auto second = two.acquire(0, 10);
+  two.release(0, second, 90);
+  EXPECT_EQ(first.start, 0u);
+  EXPECT_EQ(second.start, 0u);
+  EXPECT_EQ(two.acquire(5, 10).start, 70u);
+}
+
+TEST(Servers, NoneMeansNoLimit) {
+  Servers unlimited(0);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(unlimited.reserve(0, 3, 100), 3u);
+}
+
+}  // namespace
+}  // namespace pagoda
