@@ -15,11 +15,14 @@
 #include <string>
 #include <vector>
 
+#include <boost/describe/enum.hpp>
+
 #include "pagoda/base/lazy_array.h"
 
 namespace pagoda {
 
 enum class Replacement : std::uint8_t { lru, plru, random, srrip };
+BOOST_DESCRIBE_ENUM(Replacement, lru, plru, random, srrip)
 
 struct AssocGeometry {
   std::uint64_t entries = 1;

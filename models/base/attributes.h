@@ -57,6 +57,7 @@ struct Attributes : tlm::tlm_extension<Attributes> {
   Origin origin = Origin::demand;
   bool translated = false;   ///< the address is already translated (ATS)
   bool timing_only = false;  ///< nobody looks at the data: the data pointer may be null and no bytes move
+  bool uncached = false;     ///< the page's memory type forbids caching
   std::uint32_t key_id = 0;  ///< memory-encryption key, 0 for none
 
   // The answer.

@@ -1,0 +1,128 @@
+#include "pagoda/memory/cache.h"
+
+#include <algorithm>
+
+namespace pagoda {
+
+void CacheStats::visit(StatVisitor& v) {
+  v.counter("hits", hits, kCount, "accesses to a line that was there");
+  v.counter("misses", misses, kCount, "accesses to a line that was not, or was still on its way");
+  v.counter("merged", merged, kCount, "misses that waited for a fill already on its way");
+  v.value("hit_rate", ratio(hits, hits + misses), "", "hits per access");
+  v.counter("evictions", evictions, kCount, "lines that gave way to others");
+  v.counter("writebacks", writebacks, kCount, "dirty lines written to the level below");
+  v.counter("prefetches", prefetches, kCount, "lines fetched before they were asked for");
+  v.counter("useful_prefetches", useful_prefetches, kCount, "prefetched lines that were used");
+  v.counter("port_wait", port_wait, kTimeInNs, "time accesses waited for a port");
+  v.counter("mshr_wait", mshr_wait, kTimeInNs, "time misses waited for a miss register");
+  v.counter("write_buffer_wait", write_buffer_wait, kTimeInNs, "time fills waited for room for their victim");
+}
+
+/// The level below, as the core sees it, for one request.
+class Cache::Below {
+ public:
+  Below(Cache& cache, const Attributes& cause) : cache_(cache), cause_(cause) {}
+
+  LineFill fetch(Addr line, Ps at, TimeSplit* time) {
+    const auto fill = cache_.transactions_.lease();
+    ask(*fill, tlm::TLM_READ_COMMAND, line, time == nullptr ? Origin::prefetch : cause_.origin);
+    const Ps done = send(*fill, at);
+    cache_.mshr_probe_.during(at, done);
+    cache_.misses_probe_.count(at);
+    if (time != nullptr) {
+      *time += fill->attributes.time;
+      status = fill->payload.get_response_status();
+      // What a component without attributes took is memory time to us.
+      const Ps explained = fill->attributes.time.total();
+      if (explained < done - at) (*time)[TimePart::dram] += done - at - explained;
+    }
+    return {done, fill->payload.is_response_error()};
+  }
+
+  Ps write_back(Addr line, Ps at) {
+    const auto victim = cache_.transactions_.lease();
+    ask(*victim, tlm::TLM_WRITE_COMMAND, line, Origin::writeback);
+    return send(*victim, at);
+  }
+
+  tlm::tlm_response_status status = tlm::TLM_OK_RESPONSE;
+
+ private:
+  void ask(Transaction& transaction, tlm::tlm_command command, Addr line, Origin origin) const {
+    transaction.prepare(command, line, static_cast<unsigned>(cache_.core_.line_size()), nullptr);
+    transaction.attributes.requester = cause_.requester;
+    transaction.attributes.access = command == tlm::TLM_READ_COMMAND ? AccessKind::read : AccessKind::write;
+    transaction.attributes.origin = origin;
+    transaction.attributes.key_id = cause_.key_id;
+  }
+
+  Ps send(Transaction& transaction, Ps at) const {
+    sc_core::sc_time delay = delay_until(at);
+    cache_.memory->b_transport(transaction.payload, delay);
+    return local_time(delay);
+  }
+
+  Cache& cache_;
+  const Attributes& cause_;
+};
+
+Cache::Cache(const sc_core::sc_module_name& name, const CacheConfig& config)
+    : Module(name), core_(validated(config, this->name())), data_(memory) {
+  cpu.register_b_transport(this, &Cache::b_transport);
+  cpu.register_transport_dbg(this, &Cache::debug);
+  memory.register_invalidate_direct_mem_ptr(this, &Cache::invalidate_direct_mem_ptr);
+}
+
+void Cache::visit_probes(ProbeVisitor& visitor) {
+  visitor.probe("misses", misses_probe_, 32, "misses so far");
+  visitor.probe("mshrs_busy", mshr_probe_, 16, "miss registers in use");
+}
+
+void Cache::invalidate_direct_mem_ptr(sc_dt::uint64, sc_dt::uint64) { data_.forget_pointers(); }
+
+unsigned Cache::debug(tlm::tlm_generic_payload& payload) { return memory->transport_dbg(payload); }
+
+void Cache::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+  Attributes plain;
+  Attributes& attributes = attributes_of(payload, plain);
+  const unsigned length = payload.get_data_length();
+  if (attributes.uncached || payload.get_command() == tlm::TLM_IGNORE_COMMAND || length == 0) {
+    memory->b_transport(payload, delay);
+    return;
+  }
+
+  const Ps floor = kernel_now();
+  const Ps at = floor + delay.value();
+  const Addr address = payload.get_address();
+  const Addr last = address + std::min(length, std::max(1u, payload.get_streaming_width())) - 1;
+  Below below(*this, attributes);
+  Ps done = at;
+  TimeSplit time;
+  for (Addr line = core_.line_of(address);; line += core_.line_size()) {
+    TimeSplit part;
+    const bool whole =
+        line >= address && line + core_.line_size() - 1 <= last && payload.get_byte_enable_ptr() == nullptr;
+    const CacheOutcome outcome = core_.access({.line = line,
+                                               .write = payload.is_write(),
+                                               .whole_line = whole && payload.is_write(),
+                                               .floor = floor,
+                                               .at = at},
+                                              part, below);
+    if (outcome.done >= done) {
+      done = outcome.done;
+      time = part;
+    }
+    if (outcome.failed) {
+      payload.set_response_status(below.status);
+      delay = delay_until(done);
+      return;
+    }
+    if (last - line < core_.line_size()) break;
+  }
+  attributes.time += time;
+  delay = delay_until(done);
+  const bool moved = attributes.timing_only || data_.serve(payload);
+  payload.set_response_status(moved ? tlm::TLM_OK_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE);
+}
+
+}  // namespace pagoda

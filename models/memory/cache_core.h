@@ -1,0 +1,200 @@
+// The cache itself, without SystemC: tags, miss registers, write buffer, and when the data of an access is
+// there.
+//
+// Models: a write-back, write-allocate cache. A line is put into the array when its miss is issued and
+// carries the time at which its fill arrives; an access before then waits for it (a secondary miss). Every
+// structure is bounded: ports (one access per port and cycle), miss registers (a miss waits for a free one),
+// write buffer (a fill whose victim is dirty waits for a free entry). A write of a whole aligned line
+// allocates without fetching it. Does not model: coherence between caches (memory holds the only copy of
+// data, so no stale data is read; the traffic and time of invalidations is what is missing), inclusion
+// (levels are filled and evict on their own), critical-word-first.
+//
+// How time is made up: hit = wait for a port + latency (+ rest of a pending fill). Miss = wait for a port +
+// latency + wait for a miss register + the level below.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+#include "pagoda/base/attributes.h"
+#include "pagoda/base/stats.h"
+#include "pagoda/base/timeline.h"
+#include "pagoda/memory/cache_config.h"
+#include "pagoda/memory/prefetcher.h"
+
+namespace pagoda {
+
+struct CacheStats {
+  std::uint64_t hits = 0, misses = 0, merged = 0, evictions = 0, writebacks = 0;
+  std::uint64_t prefetches = 0, useful_prefetches = 0;
+  std::uint64_t port_wait = 0, mshr_wait = 0, write_buffer_wait = 0;
+
+  void visit(StatVisitor& visitor);
+};
+
+/// An access to one line.
+struct CacheAccess {
+  Addr line = 0;  ///< address of the line's first byte
+  bool write = false;
+  bool whole_line = false;  ///< a write that covers the line
+  Ps floor = 0;             ///< kernel time
+  Ps at = 0;                ///< when the request reaches the cache
+};
+
+struct CacheOutcome {
+  Ps done = 0;
+  bool hit = false;
+  bool failed = false;  ///< the level below refused the line; nothing was filled
+};
+
+/// What the level below answers to a fetch.
+struct LineFill {
+  Ps done = 0;
+  bool failed = false;
+};
+
+class CacheCore {
+ public:
+  explicit CacheCore(const CacheConfig& config)
+      : line_shift_(static_cast<unsigned>(std::countr_zero(config.line.count))),
+        period_(config.period()),
+        latency_(config.latency.at(period_)),
+        lines_(config.geometry()),
+        ports_(config.ports),
+        mshrs_(config.mshrs),
+        write_buffer_(config.write_buffer),
+        prefetcher_(config.prefetch, line_shift_) {}
+
+  Addr line_of(Addr address) const { return address >> line_shift_ << line_shift_; }
+  Addr line_size() const { return Addr{1} << line_shift_; }
+  Ps latency() const { return latency_; }
+  CacheStats& stats() { return stats_; }
+  const Servers& mshrs() const { return mshrs_; }
+
+  /// Serves an access and adds where its time went to `time`. `next.fetch(line, at, time)` -> LineFill reads
+  /// a line from the level below (`time` null for a prefetch); `next.write_back(line, at)` -> Ps gives it a
+  /// dirty one and returns when it has been taken.
+  template <class Next>
+  CacheOutcome access(const CacheAccess& access, TimeSplit& time, Next& next) {
+    const Ps start = ports_.reserve(access.floor, access.at, period_);
+    stats_.port_wait += start - access.at;
+    time[TimePart::queue] += start - access.at;
+    time[TimePart::cache] += latency_;
+    const Ps looked_up = start + latency_;
+
+    const std::uint64_t number = access.line >> line_shift_;
+    const std::size_t set = lines_.set_of(number);
+    if (Line* line = lines_.find(set, number + 1)) return hit(access, *line, looked_up, time, next);
+
+    ++stats_.misses;
+    CacheOutcome outcome{looked_up, false, false};
+    if (!access.whole_line) {
+      outcome.done = fetch(access.line, access.floor, looked_up, &time, next, outcome.failed);
+      if (outcome.failed) return outcome;
+    }
+    const Ps before_eviction = outcome.done;
+    outcome.done = fill(set, number, access, outcome.done, next);
+    time[TimePart::queue] += outcome.done - before_eviction;
+    prefetch(access, true, looked_up, next);
+    return outcome;
+  }
+
+  bool holds(Addr address) {
+    return lines_.find(lines_.set_of(address >> line_shift_), (address >> line_shift_) + 1) != nullptr;
+  }
+
+ private:
+  struct Line {
+    Ps ready;  // when the fill arrives
+    bool dirty;
+    bool prefetched;  // and not used yet
+  };
+
+  template <class Next>
+  CacheOutcome hit(const CacheAccess& access, Line& line, Ps looked_up, TimeSplit& time, Next& next) {
+    lines_.touch(&line);
+    line.dirty |= access.write;
+    const bool first_use = line.prefetched;
+    if (first_use) {
+      line.prefetched = false;
+      ++stats_.useful_prefetches;
+    }
+    CacheOutcome outcome{looked_up, true, false};
+    if (line.ready > looked_up) {
+      ++stats_.misses;
+      ++stats_.merged;
+      time[TimePart::queue] += line.ready - looked_up;
+      outcome.done = line.ready;
+    } else {
+      ++stats_.hits;
+    }
+    prefetch(access, first_use, looked_up, next);
+    return outcome;
+  }
+
+  template <class Next>
+  Ps fetch(Addr line, Ps floor, Ps at, TimeSplit* time, Next& next, bool& failed) {
+    const Servers::Slot slot = mshrs_.acquire(at, typical_miss_);
+    if (time != nullptr) {
+      stats_.mshr_wait += slot.start - at;
+      (*time)[TimePart::queue] += slot.start - at;
+    }
+    const LineFill filled = next.fetch(line, slot.start, time);
+    mshrs_.release(floor, slot, filled.done);
+    typical_miss_ = filled.done - slot.start;
+    failed = filled.failed;
+    return filled.done;
+  }
+
+  // Puts the line into the array; returns when its data is there, which a full write buffer may delay.
+  template <class Next>
+  Ps fill(std::size_t set, std::uint64_t number, const CacheAccess& access, Ps arrives, Next& next) {
+    Line* victim = lines_.victim(set);
+    const std::uint64_t old = lines_.key_of(victim);
+    const bool evict_dirty = old != 0 && victim->dirty;
+    if (old != 0) ++stats_.evictions;
+    if (evict_dirty) {
+      const Servers::Slot slot = write_buffer_.acquire(arrives, latency_);
+      stats_.write_buffer_wait += slot.start - arrives;
+      arrives = slot.start;
+      ++stats_.writebacks;
+      lines_.replace(victim, number + 1);
+      *victim = {arrives, access.write, false};
+      write_buffer_.release(access.floor, slot, next.write_back((old - 1) << line_shift_, arrives));
+    } else {
+      lines_.replace(victim, number + 1);
+      *victim = {arrives, access.write, false};
+    }
+    return arrives;
+  }
+
+  template <class Next>
+  void prefetch(const CacheAccess& access, bool first_use, Ps at, Next& next) {
+    prefetcher_.observe(access.line, first_use, [&](Addr line) {
+      const std::uint64_t number = line >> line_shift_;
+      const std::size_t set = lines_.set_of(number);
+      if (lines_.find(set, number + 1) != nullptr) return;
+      if (mshrs_.count() != 0 && mshrs_.acquire(at, typical_miss_).start > at)
+        return;  // demand misses come first
+      bool failed = false;
+      const Ps arrives = fetch(line, access.floor, at, nullptr, next, failed);
+      if (failed) return;
+      ++stats_.prefetches;
+      fill(set, number, {.line = line, .floor = access.floor, .at = at}, arrives, next);
+      lines_.find(set, number + 1)->prefetched = true;
+    });
+  }
+
+  unsigned line_shift_;
+  Ps period_;
+  Ps latency_;
+  Ps typical_miss_ = 1;  // what the last miss took: how long a miss register will be busy
+  AssocArray<Line> lines_;
+  Servers ports_;
+  Servers mshrs_;
+  Servers write_buffer_;
+  Prefetcher prefetcher_;
+  CacheStats stats_;
+};
+
+}  // namespace pagoda

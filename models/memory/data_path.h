@@ -1,0 +1,38 @@
+// Moves the bytes of an access that a cache serves: memory holds the only copy of data, so they come from
+// there, without time.
+#pragma once
+
+#include <optional>
+
+#include <tlm>
+#include <tlm_utils/simple_initiator_socket.h>
+
+#include "pagoda/base/access.h"
+
+namespace pagoda {
+
+/// Reads and writes bytes below a socket: through a direct memory pointer where the target grants one, else
+/// with transport_dbg.
+class DataPath {
+ public:
+  using Socket = tlm::tlm_initiator_socket<>;
+
+  explicit DataPath(Socket& below) : below_(below) {}
+
+  /// False if nothing below holds all of the range.
+  bool move(tlm::tlm_command command, Addr address, unsigned char* data, unsigned length);
+  /// Copies the payload's bytes, honouring byte enables and streaming width.
+  bool serve(tlm::tlm_generic_payload& payload);
+  /// The target takes its direct pointers back.
+  void forget_pointers() {
+    region_.reset();
+    may_ask_ = true;
+  }
+
+ private:
+  std::optional<tlm::tlm_dmi> region_;
+  bool may_ask_ = true;
+  Socket& below_;
+};
+
+}  // namespace pagoda

@@ -1,0 +1,44 @@
+#include "pagoda/memory/fixed_memory.h"
+
+#include "pagoda/base/config_builder.h"
+
+namespace pagoda {
+
+const ConfigInfo& FixedMemoryConfig::config_info() {
+  static const ConfigInfo info =
+      ConfigBuilder<FixedMemoryConfig>("fixed memory",
+                                       "A memory with one latency for every request and no contention.")
+          .field("latency", &FixedMemoryConfig::latency, "from request to answer")
+          .check([](const FixedMemoryConfig& c) -> std::optional<ConfigProblem> {
+            if (!c.latency.in_cycles) return std::nullopt;
+            return ConfigProblem{"latency", "this memory has no clock", "write a time such as `100 ns`"};
+          });
+  return info;
+}
+
+FixedMemory::FixedMemory(const sc_core::sc_module_name& name, const FixedMemoryConfig& config,
+                         PhysicalMemory& memory)
+    : Module(name),
+      target_(memory),
+      latency_(sc_core::sc_time::from_value(validated(config, this->name()).latency.value)) {
+  port.register_b_transport(this, &FixedMemory::b_transport);
+  port.register_transport_dbg(this, &FixedMemory::debug);
+  port.register_get_direct_mem_ptr(this, &FixedMemory::direct_pointer);
+}
+
+void FixedMemory::visit_stats(StatVisitor& v) {
+  v.counter("reads", reads_, kCount, "read requests");
+  v.counter("writes", writes_, kCount, "write requests");
+}
+
+void FixedMemory::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+  if (!target_.accepts(payload)) return;
+  Attributes plain;
+  Attributes& attributes = attributes_of(payload, plain);
+  ++(payload.is_write() ? writes_ : reads_);
+  delay += latency_;
+  attributes.time[TimePart::dram] += latency_.value();
+  target_.serve(payload, attributes.timing_only);
+}
+
+}  // namespace pagoda

@@ -1,0 +1,31 @@
+// What a TLM target in front of modelled memory does apart from its timing: bounds, bytes, debug access,
+// direct pointers.
+#pragma once
+
+#include <tlm>
+
+#include "pagoda/base/attributes.h"
+#include "pagoda/memory/physical_memory.h"
+
+namespace pagoda {
+
+class MemoryTarget {
+ public:
+  explicit MemoryTarget(PhysicalMemory& memory) : memory_(memory) {}
+
+  /// Checks command and bounds. If the payload cannot be served its response status is set and the answer is
+  /// false.
+  bool accepts(tlm::tlm_generic_payload& payload) const;
+  /// Moves the bytes of an accepted payload and sets its response status.
+  void serve(tlm::tlm_generic_payload& payload, bool timing_only);
+
+  unsigned debug(tlm::tlm_generic_payload& payload);
+  bool direct_pointer(tlm::tlm_dmi& granted);
+
+  PhysicalMemory& memory() { return memory_; }
+
+ private:
+  PhysicalMemory& memory_;
+};
+
+}  // namespace pagoda
