@@ -1,0 +1,145 @@
+// One channel of a DRAM: its banks, its buses and the controller that schedules onto them.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "pagoda/memory/dram_bank.h"
+#include "pagoda/memory/dram_calendar.h"
+#include "pagoda/memory/dram_clocks.h"
+#include "pagoda/memory/dram_command.h"
+#include "pagoda/memory/dram_config.h"
+#include "pagoda/memory/dram_refresh.h"
+#include "pagoda/memory/dram_write_queue.h"
+
+namespace pagoda {
+
+/// What an access found in its bank.
+enum class DramOutcome : std::uint8_t {
+  hit,       ///< its row open, or about to be opened for an access before it
+  closed,    ///< no row open: ACT was needed
+  conflict,  ///< another row open: PRE and ACT were needed
+  queued     ///< nothing: a read was served from, or a write went into, the write queue
+};
+
+/// What a channel has done. Bursts, not requests.
+struct DramCounters {
+  std::uint64_t read_bursts = 0;      ///< RD commands
+  std::uint64_t write_bursts = 0;     ///< WR commands
+  std::uint64_t forwarded_reads = 0;  ///< reads served from the write queue
+  std::uint64_t merged_writes = 0;    ///< writes merged with a queued one
+  std::uint64_t row_hits = 0;
+  std::uint64_t row_closed = 0;
+  std::uint64_t row_conflicts = 0;
+  std::uint64_t activates = 0;
+  std::uint64_t write_drains = 0;
+  std::uint64_t read_queue_waits = 0;   ///< reads that found the read queue full
+  std::uint64_t write_queue_waits = 0;  ///< writes that found the write queue full
+
+  DramCounters& operator+=(const DramCounters& other);
+};
+
+/// Schedules bursts in call order: each gets the earliest clocks that no rule and no reservation made before
+/// forbids (dram_calendar.h), be it after the last reservation or in a gap between two. Nothing that was
+/// scheduled is moved.
+class DramChannel {
+ public:
+  DramChannel(const DramConfig& config, const DramClocks& clocks, std::uint32_t index);
+
+  struct ReadResult {
+    Clock data_end;  ///< after its last beat
+    Clock unloaded;  ///< clocks it would have taken with nothing else in the channel
+    DramOutcome outcome;
+  };
+  /// A read that reaches the controller at `at`.
+  ReadResult read(const DramBurst& burst, Clock at);
+
+  struct WriteResult {
+    Clock accepted;
+    DramOutcome outcome;
+  };
+  WriteResult write(const DramBurst& burst, Clock at);
+
+  /// Nothing will arrive before `floor` any more.
+  void forget_before(Clock floor);
+  /// Schedules what is still queued and settles every row: nothing may be requested afterwards.
+  void finish(Clock end);
+
+  void observe(DramObserver* observer) { observer_ = observer; }
+  const DramCounters& counters() const { return counters_; }
+  const std::vector<DramBank>& banks() const { return banks_; }
+  /// Clocks that rows have been open, summed over the banks, seen from `now`.
+  Clock row_open(Clock now) const;
+  /// REF commands of all ranks up to `now`.
+  std::uint64_t refreshes(Clock now) const;
+
+ private:
+  struct Placement {
+    std::size_t session;  ///< index in the bank
+    bool opens;           ///< a new session, before the one that has this index
+    DramOutcome outcome;
+    Clock activate;
+    Clock column;
+    Clock earliest_precharge;
+    Clock latest_precharge;
+  };
+
+  std::uint32_t rank_of(std::uint32_t bank) const { return bank >> rank_shift_; }
+  std::uint32_t group_of(std::uint32_t bank) const {
+    return bank >> group_shift_;
+  }  ///< counted over the ranks
+  std::size_t rank_lane(std::uint32_t rank, std::size_t lane) const { return rank * kRankLanes + lane; }
+  std::size_t group_lane(std::uint32_t group, std::size_t lane) const {
+    return group_lanes_ + group * kGroupLanes + lane;
+  }
+
+  Placement find(const DramBurst& burst, DramAccess access, Clock from);
+  bool try_join(const DramBank& bank, std::size_t index, const DramBurst& burst, DramAccess access,
+                Clock from, Placement& placement) const;
+  bool try_open(const DramBank& bank, std::size_t index, const DramBurst& burst, DramAccess access,
+                Clock from, Placement& placement);
+  void commit(const DramBurst& burst, DramAccess access, const Placement& placement);
+  void reserve_activate(std::uint32_t bank, Clock clock);
+  void reserve_column(std::uint32_t bank, DramAccess access, Clock clock);
+
+  Clock first_column(std::uint32_t bank, DramAccess access, Clock from) const;
+  Clock planned_precharge(const RowSession& session) const;
+  Clock latest_precharge(const DramBank& bank, std::size_t index) const;
+  Clock precharge(const DramBank& bank, std::size_t index) const;
+  void retire_first(std::uint32_t bank);
+
+  bool drain_one(const DramWriteQueue::Entry& entry, Clock from, Clock before);
+  void drain_when_idle(Clock now);
+  void report(DramCommand::Kind kind, Clock clock, const DramBurst& burst) const;
+  void report_refreshes(Clock until);
+
+  // Lanes of the calendar: per rank, per bank group, and one count lane for each queue. The first two of a
+  // rank and of a group are those of RD and WR.
+  static constexpr std::size_t kActivateLane = 2;
+  static constexpr std::size_t kMarkLane = 3;
+  static constexpr std::size_t kRankLanes = 4;
+  static constexpr std::size_t kGroupLanes = 3;
+
+  DramClocks clocks_;
+  DramController controller_;
+  std::uint32_t index_;
+  std::uint32_t ranks_;
+  int group_shift_;
+  int rank_shift_;
+  std::size_t group_lanes_;
+  std::size_t read_queue_lane_;
+  std::size_t write_queue_lane_;
+  Clock page_timeout_;
+  Clock write_idle_;
+  DramCalendar calendar_;
+  std::vector<DramBank> banks_;
+  std::vector<DramRefresh> refresh_;  ///< per rank
+  DramWriteQueue writes_;
+  Clock write_lane_end_ = 0;  ///< the last clock at which a scheduled write still holds its entry
+  Clock data_until_ = 0;      ///< when the last burst scheduled so far ends
+  DramCounters counters_;
+  DramObserver* observer_ = nullptr;
+  std::vector<std::uint64_t> reported_refreshes_;  ///< per rank
+};
+
+}  // namespace pagoda
