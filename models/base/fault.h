@@ -34,7 +34,7 @@ struct Fault {
   AccessKind access = AccessKind::read;  ///< what the program asked for
   Privilege privilege = Privilege::supervisor;
   TableAccess table = TableAccess::none;  ///< set if an earlier stage's table entry was being accessed
-  std::uint8_t table_stage = 0;            ///< ... and which stage's entry that was
+  std::uint8_t table_stage = 0;           ///< ... and which stage's entry that was
   std::uint8_t granted = 0;               ///< rights (paging/rights.h) of the entries passed so far
   Addr virtual_address = 0;               ///< what the program accessed
   Addr stage_address = 0;                 ///< the input address of the stage that refused
