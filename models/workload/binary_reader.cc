@@ -146,8 +146,8 @@ bool BinaryReader::decode_record(Access& access) {
             .gap = static_cast<std::uint32_t>(gap),
             .size = static_cast<std::uint16_t>(size),
             .kind = kind,
-            .same_instruction = same,
-            .depends_on = static_cast<std::uint8_t>(depends_on & kMaxDependence)};
+            .same_instruction = same};
+  set_dependence(access, depends_on);
   predictor_.learn(access);
   at_ = at;
   return true;

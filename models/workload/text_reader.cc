@@ -1,6 +1,7 @@
 #include "pagoda/workload/text_reader.h"
 
 #include <limits>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -66,23 +67,23 @@ RecordKind kind(std::string_view field) {
   refuse("not a kind of access:", field);
 }
 
-void apply_option(std::string_view field, Access& access) {
+/// `ip` is left alone if the field is another one.
+void apply_option(std::string_view field, Access& access, std::optional<Addr>& ip) {
   if (field == "same") {
     access.same_instruction = true;
   } else if (field == "dep") {
     access.depends_on = 1;
   } else if (field.starts_with("dep=")) {
-    access.depends_on =
-        static_cast<std::uint8_t>(number(field.substr(4), 1, 255, "distance of 1 to 255 loads"));
+    set_dependence(access, number(field.substr(4), 1, kMaxDependence, "distance of 1 to 127 loads"));
   } else if (field.starts_with("ip=")) {
-    access.ip = address(field.substr(3));
+    ip = address(field.substr(3));
   } else {
     refuse("not a field:", field);
   }
 }
 
-/// False if the line holds no record.
-bool parse(std::string_view line, Access& access) {
+/// False if the line holds no record. `last_ip` is that of the record before.
+bool parse(std::string_view line, Addr last_ip, Access& access) {
   line = line.substr(0, line.find('#'));
   std::string_view field = take_field(line);
   if (field.empty()) return false;
@@ -93,19 +94,26 @@ bool parse(std::string_view line, Access& access) {
   access.address = address(take_field(line));
   access.size =
       static_cast<std::uint16_t>(number(take_field(line), 1, kMaxAccessBytes, "size of 1 to 4096 bytes"));
-  while (!(field = take_field(line)).empty()) apply_option(field, access);
+  std::optional<Addr> ip;
+  while (!(field = take_field(line)).empty()) apply_option(field, access, ip);
+  access.ip = ip.value_or(access.same_instruction ? last_ip : 0);
   if (access.address + (access.size - 1U) < access.address)
     throw BadLine("the access goes beyond the last address");
   if (access.same_instruction && access.gap != 0) throw BadLine("`same` after a gap that is not 0");
   if (access.kind == RecordKind::fetch) {
     if (access.same_instruction) throw BadLine("`same` at a fetch, which begins an instruction");
-    if (access.ip != 0 && access.ip != access.address) throw BadLine("the ip of a fetch is not its address");
+    if (ip && *ip != access.address) throw BadLine("the ip of a fetch is not its address");
     access.ip = access.address;
   }
   return true;
 }
 
 }  // namespace
+
+void TextReader::restart() {
+  line_number_ = 0;
+  ip_ = 0;
+}
 
 std::size_t TextReader::decode(std::span<Access> out) {
   std::size_t count = 0;
@@ -117,7 +125,7 @@ std::size_t TextReader::decode(std::span<Access> out) {
                    "allowed: the header `" + std::string(kTextHeader) + "`");
     }
     try {
-      if (parse(line, out[count])) ++count;
+      if (parse(line, ip_, out[count])) ip_ = out[count++].ip;
     } catch (const BadLine& error) {
       fail_at_line(line_number_, error.what(), kAllowed);
     }

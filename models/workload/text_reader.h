@@ -18,7 +18,8 @@
 //
 //   same     the access is made by the instruction that the record above belongs to; its gap is 0
 //   dep=N    the address comes from the value of the N-th last load, 1 to 127; `dep` alone is dep=1
-//   ip=A     the address of the instruction; a fetch has its own
+//   ip=A     the address of the instruction; else a fetch's own, with `same` that of the record above, and
+//   unknown
 #pragma once
 
 #include <cstddef>
@@ -40,9 +41,10 @@ class TextReader final : public TraceReader {
 
  private:
   std::size_t decode(std::span<Access> out) override;
-  void restart() override { line_number_ = 0; }
+  void restart() override;
 
   std::uint64_t line_number_ = 0;
+  Addr ip_ = 0;  // of the last record
 };
 
 }  // namespace pagoda

@@ -50,6 +50,12 @@ constexpr std::uint64_t instructions(const Access& access) {
   return std::uint64_t{access.gap} + (access.same_instruction ? 0 : 1);
 }
 
+/// Makes `access` depend on the load that is `distance` loads back. What lies beyond kMaxDependence has
+/// arrived long before and counts as no dependence.
+constexpr void set_dependence(Access& access, std::uint64_t distance) {
+  access.depends_on = distance > kMaxDependence ? 0 : distance & 0x7f;
+}
+
 /// `load`, `store`, `modify`, `fetch`.
 constexpr std::string_view to_string(RecordKind kind) {
   constexpr std::string_view kNames[] = {"load", "store", "modify", "fetch"};

@@ -1,0 +1,221 @@
+#include "pagoda/workload/core.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "pagoda/base/error.h"
+
+namespace pagoda {
+namespace {
+
+constexpr std::size_t kBatch = 256;
+// A fault is handled and the access tried again; a handler that never succeeds is a mistake in the platform.
+constexpr unsigned kMaxAttempts = 16;
+
+}  // namespace
+
+Core::Core(const sc_core::sc_module_name& name, const CoreConfig& config, Ps period, unsigned number)
+    : Module(name),
+      number_(number),
+      period_(period),
+      timing_(validated(config, this->name()), period),
+      fetch_ahead_(config.fetch_ahead.at(period)),
+      fault_entry_(config.fault_entry.at(period)),
+      fetches_(config.fetch) {
+  transaction_.attributes.requester = number;
+  transaction_.attributes.privilege = Privilege::user;
+  SC_HAS_PROCESS(Core);
+  SC_THREAD(execute);
+}
+
+void Core::run(std::unique_ptr<AccessSource> program, Mmu& mmu, FaultHandler& handler) {
+  program_ = std::make_unique<FetchFolder>(std::move(program), fetches_ ? FetchDetail::line : FetchDetail::none);
+  mmu_ = &mmu;
+  handler_ = &handler;
+}
+
+void Core::call_after(std::uint64_t accesses, std::function<void()> callback) {
+  call_at_ = accesses;
+  callback_ = std::move(callback);
+}
+
+void Core::end_of_elaboration() {
+  data_below_ = data.operator->();
+  if (fetch.size() > 0) fetch_below_ = fetch.operator->();
+}
+
+void Core::execute() {
+  try {
+    std::array<Access, kBatch> batch;
+    synchronise_at_ = kernel_now() + tlm::tlm_global_quantum::instance().compute_local_quantum().value();
+    if (program_) {
+      while (const std::size_t count = program_->fill(batch)) {
+        for (const Access& access : std::span(batch).first(count)) execute(access);
+      }
+    }
+    end_time_ = std::max(end_time_, timing_.drained());
+    if (end_time_ > kernel_now()) wait(delay_until(end_time_));
+    elapsed_ += end_time_ - std::min(end_time_, elapsed_until_);
+    elapsed_until_ = end_time_;
+    finished_ = true;
+  } catch (const sc_core::sc_unwind_exception&) {
+    throw;  // the kernel ends this thread
+  } catch (...) {
+    failure_ = std::current_exception();
+    sc_core::sc_stop();
+  }
+}
+
+void Core::rethrow_failure() const {
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+void Core::execute(const Access& access) {
+  const std::uint64_t count = pagoda::instructions(access);
+  timing_.enter(count);
+  instructions_ += count;
+  if (!interrupts_.empty()) take_interrupts();
+  if (timing_.now() >= synchronise_at_) synchronise();
+  switch (access.kind) {
+    case RecordKind::fetch: execute_fetch(access); return;
+    case RecordKind::load: execute_load(access); break;
+    case RecordKind::store: execute_store(access); break;
+    case RecordKind::modify:
+      execute_load(access);
+      execute_store(access);
+      break;
+  }
+  if (accesses_ >= call_at_ && callback_) {
+    const std::function<void()> callback = std::exchange(callback_, nullptr);
+    callback();
+  }
+}
+
+void Core::execute_fetch(const Access& access) {
+  if (fetch_below_ == nullptr) return;
+  const Ps at = timing_.now();
+  const Ps done = perform(AccessKind::fetch, access, at, *fetch_below_);
+  ++fetch_accesses_;
+  if (done > at + fetch_ahead_) timing_.stall_fetch_until(done - fetch_ahead_);
+}
+
+void Core::execute_load(const Access& access) {
+  const Ps at = timing_.load_issue(access.depends_on);
+  const Ps done = perform(AccessKind::read, access, at, *data_below_);
+  timing_.load_done(done);
+  ++loads_;
+  ++accesses_;
+}
+
+void Core::execute_store(const Access& access) {
+  const Ps at = timing_.store_issue(access.depends_on);
+  const Ps done = perform(AccessKind::write, access, at, *data_below_);
+  timing_.store_done(done);
+  ++stores_;
+  ++accesses_;
+}
+
+Ps Core::perform(AccessKind kind, const Access& access, Ps at, Below& below) {
+  for (unsigned attempt = 1;; ++attempt) {
+    const tlm::tlm_command command = kind == AccessKind::write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND;
+    transaction_.prepare(command, access.address, access.size, nullptr);
+    transaction_.attributes.access = kind;
+    sc_core::sc_time delay = delay_until(at);
+    below.b_transport(transaction_.payload, delay);
+    const Ps done = local_time(delay);
+    if (!transaction_.payload.is_response_error()) {
+      if (kind != AccessKind::fetch) account(done - at);
+      outstanding_probe_.during(at, done);
+      end_time_ = std::max(end_time_, done);
+      return done;
+    }
+    at = resolve(access, done, attempt);
+  }
+}
+
+void Core::account(Ps latency) {
+  latency_.record(latency);
+  time_ += transaction_.attributes.time;
+}
+
+// Lets system software handle the fault that `access` met at `at`; returns when to try again.
+Ps Core::resolve(const Access& access, Ps at, unsigned attempt) {
+  const Fault fault = transaction_.attributes.fault;
+  ++faults_;
+  const Ps entered = at + fault_entry_;
+  const FaultHandler::Outcome outcome =
+      attempt < kMaxAttempts ? handler_->handle_fault(*this, fault, entered) : FaultHandler::Outcome{};
+  if (!outcome.resolved) {
+    throw UserError(fmt::format("{}: the {} of address {:#x} cannot be carried out: {} (stage {}, level {})", name(),
+                                to_string(access.kind), access.address, to_string(fault.cause), fault.stage,
+                                fault.level));
+  }
+  fault_time_ += outcome.resume - at;
+  timing_.stall_until(outcome.resume);
+  return outcome.resume;
+}
+
+Ps Core::interrupt(Ps at, Ps duration) {
+  const Ps start = std::max(at, timing_.now());
+  interrupts_.push_back({start, duration});
+  return start + duration;
+}
+
+void Core::take_interrupts() {
+  for (auto it = interrupts_.begin(); it != interrupts_.end();) {
+    if (it->at > timing_.now()) {
+      ++it;
+      continue;
+    }
+    ++interrupts_taken_;
+    interrupt_time_ += it->duration;
+    timing_.stall_until(timing_.now() + it->duration);
+    it = interrupts_.erase(it);
+  }
+}
+
+void Core::synchronise() {
+  elapsed_ += timing_.now() - std::min(timing_.now(), elapsed_until_);
+  elapsed_until_ = std::max(elapsed_until_, timing_.now());
+  instructions_probe_.set(timing_.now(), timing_.instructions());
+  wait(delay_until(timing_.now()));
+  synchronise_at_ = kernel_now() + tlm::tlm_global_quantum::instance().compute_local_quantum().value();
+}
+
+void Core::visit_stats(StatVisitor& v) {
+  std::uint64_t accesses = loads_ + stores_;
+  v.counter("instructions", instructions_, kCount, "instructions issued");
+  v.value("ipc", elapsed_ == 0 ? 0.0 : static_cast<double>(instructions_ * period_) / static_cast<double>(elapsed_), "",
+          "instructions per cycle");
+  v.counter("elapsed", elapsed_, kTimeInNs, "time the program ran");
+  v.value("accesses", static_cast<double>(accesses), "", "loads and stores");
+  v.counter("loads", loads_, kCount, "loads");
+  v.counter("stores", stores_, kCount, "stores");
+  v.counter("fetches", fetch_accesses_, kCount, "instruction lines fetched");
+  v.distribution("access_latency", latency_, kTimeInNs, "of loads and stores, from issue to data");
+  v.enter("access_time");
+  for (std::size_t part = 0; part < time_.parts.size(); ++part) {
+    v.counter(kTimePartNames[part], time_.parts[part], kTimeInNs, "part of the summed access latency");
+  }
+  v.leave();
+  v.counter("faults", faults_, kCount, "accesses that faulted and were tried again");
+  v.counter("fault_time", fault_time_, kTimeInNs, "time spent on faults");
+  v.counter("interrupts", interrupts_taken_, kCount, "interrupts taken");
+  v.counter("interrupt_time", interrupt_time_, kTimeInNs, "time spent on interrupts");
+  v.enter("stall");
+  CoreTiming::Stalls& stalls = timing_.stalls();
+  v.counter("window", stalls.window, kTimeInNs, "issue waited for room in the window");
+  v.counter("load_queue", stalls.load_queue, kTimeInNs, "issue waited for a load-queue entry");
+  v.counter("store_buffer", stalls.store_buffer, kTimeInNs, "issue waited for a store-buffer entry");
+  v.counter("fetch", stalls.fetch, kTimeInNs, "issue waited for instructions");
+  v.leave();
+}
+
+void Core::visit_probes(ProbeVisitor& v) {
+  v.probe("instructions", instructions_probe_, 48, "instructions issued so far");
+  v.probe("outstanding", outstanding_probe_, 12, "loads, stores and fetches under way");
+}
+
+}  // namespace pagoda

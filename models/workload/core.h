@@ -1,0 +1,104 @@
+// A core that replays a trace or a pattern: CoreTiming and its TLM sockets.
+//
+// Models: see core_timing.h; instruction fetches go ahead of issue, one per line the program enters. A faulting access
+// is handed to the fault handler and tried again; the window is flushed and issue goes on when the handler is done.
+// Runs as an SC_THREAD ahead of the kernel by at most the global quantum (with the boundaries of tlm_utils::tlm_quantumkeeper).
+//
+// Sockets: `data` and `fetch` (initiators, to the MMU); fetch may stay unbound if the configuration says fetch: false.
+// Errors: an access that the handler cannot resolve, or that faults again and again, ends the simulation with a UserError
+// naming core, address and cause (rethrown from finish()).
+#pragma once
+
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+
+#include <tlm_utils/simple_initiator_socket.h>
+
+#include "pagoda/base/module.h"
+#include "pagoda/base/probe.h"
+#include "pagoda/base/transaction.h"
+#include "pagoda/software/processor.h"
+#include "pagoda/workload/core_timing.h"
+#include "pagoda/workload/trace_source.h"
+
+namespace pagoda {
+
+class Core : public Module, public Processor {
+ public:
+  tlm_utils::simple_initiator_socket<Core> data{"data"};
+  tlm_utils::simple_initiator_socket_optional<Core> fetch{"fetch"};
+
+  Core(const sc_core::sc_module_name& name, const CoreConfig& config, Ps period, unsigned number);
+
+  /// What to run, with which MMU and under which system software. Before the simulation starts.
+  void run(std::unique_ptr<AccessSource> program, Mmu& mmu, FaultHandler& handler);
+  /// Called once, when the first `accesses` loads and stores are done: the end of warm-up.
+  void call_after(std::uint64_t accesses, std::function<void()> callback);
+
+  unsigned number() const override { return number_; }
+  Mmu& mmu() override { return *mmu_; }
+  Ps interrupt(Ps at, Ps duration) override;
+
+  /// Loads and stores done, warm-up included.
+  std::uint64_t accesses() const { return accesses_; }
+  bool finished() const { return finished_; }
+  /// When its last access was done; the time of its program's end once finished.
+  Ps end_time() const { return end_time_; }
+  /// Throws what ended the program early, if anything did.
+  void rethrow_failure() const;
+
+  void visit_stats(StatVisitor& visitor) override;
+  void visit_probes(ProbeVisitor& visitor) override;
+
+ private:
+  struct Interrupt {
+    Ps at;
+    Ps duration;
+  };
+  using Below = tlm::tlm_fw_transport_if<>;
+
+  void end_of_elaboration() override;
+  void execute();
+  void execute(const Access& access);
+  void execute_fetch(const Access& access);
+  void execute_load(const Access& access);
+  void execute_store(const Access& access);
+  Ps perform(AccessKind kind, const Access& access, Ps at, Below& below);
+  Ps resolve(const Access& access, Ps at, unsigned attempt);
+  void account(Ps latency);
+  void take_interrupts();
+  void synchronise();
+
+  unsigned number_;
+  Ps period_;
+  CoreTiming timing_;
+  Ps fetch_ahead_;
+  Ps fault_entry_;
+  bool fetches_;
+  std::unique_ptr<AccessSource> program_;
+  Mmu* mmu_ = nullptr;
+  FaultHandler* handler_ = nullptr;
+  Below* data_below_ = nullptr;
+  Below* fetch_below_ = nullptr;
+  Transaction transaction_;
+  Ps synchronise_at_ = 0;
+  std::deque<Interrupt> interrupts_;
+  std::uint64_t accesses_ = 0;
+  std::uint64_t call_at_ = 0;
+  std::function<void()> callback_;
+  bool finished_ = false;
+  Ps end_time_ = 0;
+  std::exception_ptr failure_;
+
+  std::uint64_t instructions_ = 0, loads_ = 0, stores_ = 0, fetch_accesses_ = 0, faults_ = 0, interrupts_taken_ = 0;
+  Ps elapsed_ = 0, fault_time_ = 0, interrupt_time_ = 0;
+  Ps elapsed_until_ = 0;
+  Distribution latency_;
+  TimeSplit time_;
+  Probe instructions_probe_;
+  Probe outstanding_probe_;
+};
+
+}  // namespace pagoda
