@@ -12,8 +12,7 @@ const ConfigInfo& AssocConfig::config_info() {
                  in_range(1, 1 << 16))
           .field("replacement", &AssocConfig::replacement, "which way a fill takes")
           .field("latency", &AssocConfig::latency, "time of a look-up")
-          .field("ports", &AssocConfig::ports, "look-ups that can start per cycle; 0: no limit",
-                 in_range(0, 64))
+          .field("ports", &AssocConfig::ports, "look-ups that can start per cycle; 0: no limit", in_range(0, 64))
           .check([](const AssocConfig& c) -> std::optional<ConfigProblem> {
             const std::string problem = c.geometry().problem();
             if (problem.empty()) return std::nullopt;

@@ -26,8 +26,7 @@ enum class TimePart : std::uint8_t {
   queue   ///< waiting for something busy: a port, a miss register, a bank, a bus, a fill already on its way
 };
 inline constexpr int kTimeParts = 6;
-inline constexpr std::array<const char*, kTimeParts> kTimePartNames{"tlb",  "walk", "cache",
-                                                                    "link", "dram", "queue"};
+inline constexpr std::array<const char*, kTimeParts> kTimePartNames{"tlb", "walk", "cache", "link", "dram", "queue"};
 
 struct TimeSplit {
   std::array<Ps, kTimeParts> parts{};
@@ -40,8 +39,7 @@ struct TimeSplit {
     return sum;
   }
   TimeSplit& operator+=(const TimeSplit& other) {
-    for (int i = 0; i < kTimeParts; ++i)
-      parts[static_cast<std::size_t>(i)] += other.parts[static_cast<std::size_t>(i)];
+    for (int i = 0; i < kTimeParts; ++i) parts[static_cast<std::size_t>(i)] += other.parts[static_cast<std::size_t>(i)];
     return *this;
   }
 };
@@ -65,9 +63,7 @@ struct Attributes : tlm::tlm_extension<Attributes> {
   TimeSplit time;
 
   tlm::tlm_extension_base* clone() const override { return new Attributes(*this); }
-  void copy_from(const tlm::tlm_extension_base& other) override {
-    *this = static_cast<const Attributes&>(other);
-  }
+  void copy_from(const tlm::tlm_extension_base& other) override { *this = static_cast<const Attributes&>(other); }
 };
 
 /// The attributes of a payload, or `plain` (which the caller provides fresh) if it has none.

@@ -128,15 +128,13 @@ concept DescribedEnum = std::is_enum_v<T>;
 template <DescribedEnum T>
 std::vector<std::string> enum_words() {
   std::vector<std::string> words;
-  boost::mp11::mp_for_each<boost::describe::describe_enumerators<T>>(
-      [&](auto d) { words.emplace_back(d.name); });
+  boost::mp11::mp_for_each<boost::describe::describe_enumerators<T>>([&](auto d) { words.emplace_back(d.name); });
   return words;
 }
 
 std::string quoted_json_list(const std::vector<std::string>& words);
 std::string join(const std::vector<std::string>& words);
-const std::string& require_scalar(const ConfigNode& node, const std::string& path,
-                                  const std::string& allowed);
+const std::string& require_scalar(const ConfigNode& node, const std::string& path, const std::string& allowed);
 [[noreturn]] void refuse(const ConfigNode& node, const std::string& path, const std::string& problem,
                          const std::string& allowed);
 
@@ -171,15 +169,14 @@ class ScalarType : public ConfigType {
   std::string allowed() const override {
     std::string text = ScalarText<T>::kForm;
     if (range_)
-      text +=
-          fmt::format(", {} to {}", ScalarText<T>::print(range_->low), ScalarText<T>::print(range_->high));
+      text += fmt::format(", {} to {}", ScalarText<T>::print(range_->low), ScalarText<T>::print(range_->high));
     return text;
   }
   std::string json_schema() const override {
     if constexpr (std::is_arithmetic_v<T> && !std::same_as<T, bool>) {
       if (range_) {
-        return fmt::format(R"({{"type":"{}","minimum":{},"maximum":{}}})",
-                           std::integral<T> ? "integer" : "number", range_->low, range_->high);
+        return fmt::format(R"({{"type":"{}","minimum":{},"maximum":{}}})", std::integral<T> ? "integer" : "number",
+                           range_->low, range_->high);
       }
     }
     return ScalarText<T>::kSchema;
@@ -201,9 +198,7 @@ class ChoiceType : public ConfigType {
   ConfigNode to_node(const void* object) const override { return ConfigNode::of_scalar(get(object)); }
   std::string allowed() const override { return "one of " + join(words_); }
   std::vector<std::string> choices() const override { return words_; }
-  std::string json_schema() const override {
-    return fmt::format(R"({{"enum":{}}})", quoted_json_list(words_));
-  }
+  std::string json_schema() const override { return fmt::format(R"({{"enum":{}}})", quoted_json_list(words_)); }
 
  protected:
   virtual void set(void* object, const std::string& word) const { *static_cast<std::string*>(object) = word; }
@@ -238,9 +233,7 @@ class StructType final : public ConfigType {
     info_().bind(node, path, object);
   }
   ConfigNode to_node(const void* object) const override { return info_().to_node(object); }
-  void validate(const void* object, const std::string& path) const override {
-    info_().validate(object, path);
-  }
+  void validate(const void* object, const std::string& path) const override { info_().validate(object, path); }
   std::string allowed() const override { return "a map (" + info_().name + ")"; }
   std::string json_schema() const override { return fmt::format(R"({{"$ref":"#/$defs/{}"}})", info_().name); }
   const ConfigInfo* info() const override { return &info_(); }
@@ -267,8 +260,7 @@ class ListType final : public ConfigType {
   void bind(const ConfigNode& node, const std::string& path, void* object) const override {
     auto& list = *static_cast<std::vector<T>*>(object);
     list.clear();
-    if (node.kind != ConfigNode::Kind::sequence)
-      refuse(node, path, "a list is expected here", "allowed: " + allowed());
+    if (node.kind != ConfigNode::Kind::sequence) refuse(node, path, "a list is expected here", "allowed: " + allowed());
     for (std::size_t i = 0; i < node.items.size(); ++i) {
       T value{};
       item_->bind(node.items[i], fmt::format("{}.{}", path, i), &value);
@@ -277,8 +269,7 @@ class ListType final : public ConfigType {
   }
   ConfigNode to_node(const void* object) const override {
     ConfigNode node = ConfigNode::of_sequence();
-    for (const T& value : *static_cast<const std::vector<T>*>(object))
-      node.items.push_back(item_->to_node(&value));
+    for (const T& value : *static_cast<const std::vector<T>*>(object)) node.items.push_back(item_->to_node(&value));
     return node;
   }
   void validate(const void* object, const std::string& path) const override {
@@ -303,8 +294,7 @@ class OptionalType final : public ConfigType {
 
   void bind(const ConfigNode& node, const std::string& path, void* object) const override {
     auto& optional = *static_cast<std::optional<T>*>(object);
-    if (node.kind == ConfigNode::Kind::null ||
-        (node.kind == ConfigNode::Kind::scalar && node.scalar == "none")) {
+    if (node.kind == ConfigNode::Kind::null || (node.kind == ConfigNode::Kind::scalar && node.scalar == "none")) {
       optional.reset();
       return;
     }
@@ -393,8 +383,7 @@ class ConfigBuilder {
   /// A rule over several members: `std::optional<ConfigProblem>(const Config&)`.
   template <class Check>
   ConfigBuilder& check(Check check) {
-    info_.checks.push_back(
-        [check](const void* object) { return check(*static_cast<const Config*>(object)); });
+    info_.checks.push_back([check](const void* object) { return check(*static_cast<const Config*>(object)); });
     return *this;
   }
 

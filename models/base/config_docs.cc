@@ -98,16 +98,16 @@ std::string config_reference(const ConfigInfo& root) {
   gather(root, structs);
   std::string text;
   for (const ConfigInfo* info : structs) {
-    text += fmt::format("### {}\n\n{}\n\n| key | default | meaning | allowed |\n|---|---|---|---|\n",
-                        info->name, info->meaning);
+    text += fmt::format("### {}\n\n{}\n\n| key | default | meaning | allowed |\n|---|---|---|---|\n", info->name,
+                        info->meaning);
     for (const ConfigField& field : info->fields) {
       std::string allowed = field.type->allowed();
       if (field.type->info() != nullptr) {
-        allowed = fmt::format("{}[{}](#{})", field.type->is_list() ? "a list of " : "",
-                              field.type->info()->name, anchor(*field.type->info()));
+        allowed = fmt::format("{}[{}](#{})", field.type->is_list() ? "a list of " : "", field.type->info()->name,
+                              anchor(*field.type->info()));
       }
-      text += fmt::format("| `{}` | {} | {} | {} |\n", field.name, default_or_required(*info, field),
-                          field.meaning, allowed);
+      text += fmt::format("| `{}` | {} | {} | {} |\n", field.name, default_or_required(*info, field), field.meaning,
+                          allowed);
     }
     text += "\n";
   }

@@ -102,8 +102,7 @@ struct PathEdit {
     const std::size_t dot = rest.find('.');
     const std::string_view segment = rest.substr(0, dot);
     const std::string_view tail = dot == std::string_view::npos ? std::string_view{} : rest.substr(dot + 1);
-    if (segment.empty() || (dot != std::string_view::npos && tail.empty()))
-      refuse("this path has an empty part");
+    if (segment.empty() || (dot != std::string_view::npos && tail.empty())) refuse("this path has an empty part");
     if (node.kind == ConfigNode::Kind::sequence) {
       apply_to_items(node, rest, segment, tail);
     } else if (node.kind == ConfigNode::Kind::scalar) {
@@ -115,8 +114,7 @@ struct PathEdit {
     }
   }
 
-  void apply_to_items(ConfigNode& list, std::string_view rest, std::string_view segment,
-                      std::string_view tail) const {
+  void apply_to_items(ConfigNode& list, std::string_view rest, std::string_view segment, std::string_view tail) const {
     std::size_t index = 0;
     const auto [end, error] = std::from_chars(segment.data(), segment.data() + segment.size(), index);
     if (error == std::errc{} && end == segment.data() + segment.size()) {
@@ -204,8 +202,7 @@ ConfigNode parse_yaml(std::string_view text, const std::string& file_name) {
     if (documents.size() > 1) throw UserError({file_name, 0}, "holds several YAML documents; one is allowed");
     return documents.empty() ? ConfigNode{} : YamlReader(file_name).convert(documents.front());
   } catch (const YAML::Exception& error) {
-    throw UserError({file_name, error.mark.is_null() ? 0 : error.mark.line + 1},
-                    "not valid YAML: " + error.msg);
+    throw UserError({file_name, error.mark.is_null() ? 0 : error.mark.line + 1}, "not valid YAML: " + error.msg);
   }
 }
 

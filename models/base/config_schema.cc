@@ -21,13 +21,11 @@ std::string join(const std::vector<std::string>& words) {
   return list;
 }
 
-void refuse(const ConfigNode& node, const std::string& path, const std::string& problem,
-            const std::string& allowed) {
+void refuse(const ConfigNode& node, const std::string& path, const std::string& problem, const std::string& allowed) {
   throw UserError(node.where, path, problem, allowed);
 }
 
-const std::string& require_scalar(const ConfigNode& node, const std::string& path,
-                                  const std::string& allowed) {
+const std::string& require_scalar(const ConfigNode& node, const std::string& path, const std::string& allowed) {
   if (node.kind == ConfigNode::Kind::scalar) return node.scalar;
   const char* found = node.kind == ConfigNode::Kind::null ? "nothing is" : "a list or map is";
   refuse(node, path, fmt::format("{} written here", found), "allowed: " + allowed);
@@ -36,8 +34,7 @@ const std::string& require_scalar(const ConfigNode& node, const std::string& pat
 void ChoiceType::bind(const ConfigNode& node, const std::string& path, void* object) const {
   const std::string& word = require_scalar(node, path, allowed());
   if (std::find(words_.begin(), words_.end(), word) == words_.end()) {
-    refuse(node, path, fmt::format("`{}` is not known{}", word, did_you_mean(word, words_)),
-           "allowed: " + allowed());
+    refuse(node, path, fmt::format("`{}` is not known{}", word, did_you_mean(word, words_)), "allowed: " + allowed());
   }
   set(object, word);
 }
@@ -66,8 +63,7 @@ std::vector<std::string> field_names(const ConfigInfo& info) {
 }  // namespace
 
 const ConfigField* ConfigInfo::find(std::string_view field) const {
-  const auto found =
-      std::find_if(fields.begin(), fields.end(), [&](const ConfigField& f) { return f.name == field; });
+  const auto found = std::find_if(fields.begin(), fields.end(), [&](const ConfigField& f) { return f.name == field; });
   return found == fields.end() ? nullptr : &*found;
 }
 
@@ -80,16 +76,14 @@ void ConfigInfo::bind(const ConfigNode& node, const std::string& path, void* obj
     const ConfigField* field = find(member.key);
     if (field == nullptr) {
       const std::vector<std::string> names = field_names(*this);
-      throw UserError(member.where, child_path(path, member.key),
-                      "unknown key" + did_you_mean(member.key, names),
+      throw UserError(member.where, child_path(path, member.key), "unknown key" + did_you_mean(member.key, names),
                       "allowed: " + config_detail::join(names));
     }
     field->type->bind(member.value, child_path(path, member.key), field->member(object));
   }
   for (const ConfigField& field : fields) {
     if (field.required && node.find(field.name) == nullptr) {
-      config_detail::refuse(node, child_path(path, field.name), "must be given",
-                            "allowed: " + field.type->allowed());
+      config_detail::refuse(node, child_path(path, field.name), "must be given", "allowed: " + field.type->allowed());
     }
   }
   run_checks(object, path, &node);

@@ -38,9 +38,12 @@ struct Fault {
   std::uint8_t granted = 0;               ///< rights (paging/rights.h) of the entries passed so far
   Addr virtual_address = 0;               ///< what the program accessed
   Addr stage_address = 0;                 ///< the input address of the stage that refused
-  Addr entry_address = 0;  ///< where the offending entry lies, in the last stage's output space
+  Addr entry_address = 0;                 ///< where the offending entry lies, in the last stage's output space
 
   explicit operator bool() const { return cause != FaultCause::none; }
 };
+
+/// In words, for messages: `not present`.
+const char* to_string(FaultCause cause);
 
 }  // namespace pagoda

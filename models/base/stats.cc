@@ -49,8 +49,7 @@ void append_csv(const StatNode& node, const std::string& path, std::string& out)
   if (const auto* number = std::get_if<double>(&node.value)) line(path, *number, node.unit);
   if (const auto* summary = std::get_if<DistributionSummary>(&node.value)) {
     line(path + ".count", summary->count, "");
-    for (const NamedNumber& part : kSummaryParts)
-      line(path + "." + part.name, summary->*part.member, node.unit);
+    for (const NamedNumber& part : kSummaryParts) line(path + "." + part.name, summary->*part.member, node.unit);
   }
   for (const StatNode& child : node.children) {
     append_csv(child, path.empty() ? child.name : path + "." + child.name, out);

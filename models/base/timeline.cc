@@ -52,8 +52,8 @@ void Timeline::insert(std::size_t before, Ps start, Ps end) {
 }
 
 std::size_t Servers::busy_at(Ps time) const {
-  return static_cast<std::size_t>(std::count_if(lines_.begin(), lines_.end(),
-                                                [time](const Timeline& line) { return line.busy_at(time); }));
+  return static_cast<std::size_t>(
+      std::count_if(lines_.begin(), lines_.end(), [time](const Timeline& line) { return line.busy_at(time); }));
 }
 
 Servers::Slot Servers::earliest_server(Ps earliest, Ps duration) const {

@@ -17,8 +17,7 @@ struct Unit {
 };
 
 // Smallest first: formatting takes the largest unit that divides the value exactly.
-constexpr std::array kDurationUnits{Unit{"ps", 1}, Unit{"ns", 1e3}, Unit{"us", 1e6}, Unit{"ms", 1e9},
-                                    Unit{"s", 1e12}};
+constexpr std::array kDurationUnits{Unit{"ps", 1}, Unit{"ns", 1e3}, Unit{"us", 1e6}, Unit{"ms", 1e9}, Unit{"s", 1e12}};
 constexpr std::array kByteUnits{Unit{"B", 1}, Unit{"KiB", 1024}, Unit{"MiB", 1024. * 1024},
                                 Unit{"GiB", 1024. * 1024 * 1024}, Unit{"TiB", 1024. * 1024 * 1024 * 1024}};
 constexpr std::array kFrequencyUnits{Unit{"Hz", 1}, Unit{"kHz", 1e3}, Unit{"MHz", 1e6}, Unit{"GHz", 1e9}};
@@ -88,9 +87,7 @@ std::string format_real(double value, std::span<const Unit> units) {
 
 }  // namespace
 
-Duration parse_duration(std::string_view text) {
-  return {whole(parse(text, kDurationUnits, "15 ns"), "picoseconds")};
-}
+Duration parse_duration(std::string_view text) { return {whole(parse(text, kDurationUnits, "15 ns"), "picoseconds")}; }
 Bytes parse_bytes(std::string_view text) { return {whole(parse(text, kByteUnits, "64 KiB"), "bytes")}; }
 
 Frequency parse_frequency(std::string_view text) {

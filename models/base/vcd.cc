@@ -25,11 +25,9 @@ std::string last_bytes(const std::string& path, std::streamoff count) {
 
 }  // namespace
 
-VcdRecorder::VcdRecorder(const sc_core::sc_module_name& name, const std::string& path)
-    : Module(name), path_(path) {
+VcdRecorder::VcdRecorder(const sc_core::sc_module_name& name, const std::string& path) : Module(name), path_(path) {
   if (!path.ends_with(kExtension)) throw UserError({path, 0}, "a waveform file must end in .vcd");
-  if (!std::ofstream(path))
-    throw UserError({path, 0}, "cannot be written; name a file in a folder that exists");
+  if (!std::ofstream(path)) throw UserError({path, 0}, "cannot be written; name a file in a folder that exists");
   sc_core::sc_report_handler::set_actions("tracing timescale unit set", sc_core::SC_DO_NOTHING);
   file_ = sc_core::sc_create_vcd_trace_file(path.substr(0, path.size() - kExtension.size()).c_str());
   file_->set_time_unit(1, sc_core::SC_PS);
@@ -47,6 +45,8 @@ VcdRecorder::~VcdRecorder() {
 }
 
 void VcdRecorder::close() {
+  // SystemC's writer puts a change into the file when time moves on, so the last instant needs a successor.
+  if (sc_core::sc_get_status() != sc_core::SC_STOPPED) sc_core::sc_start(sc_core::sc_time(1, sc_core::SC_PS));
   const std::string last_time = fmt::format("#{}", kernel_now());
   sc_core::sc_close_vcd_trace_file(file_);
   file_ = nullptr;

@@ -37,9 +37,7 @@ class VcdRecorder : public Module, private ProbeVisitor, private ProbeSink {
     std::uint32_t probe;
     ProbeChange kind;
 
-    bool operator>(const Change& other) const {
-      return time != other.time ? time > other.time : order > other.order;
-    }
+    bool operator>(const Change& other) const { return time != other.time ? time > other.time : order > other.order; }
   };
   struct Signal {
     std::string path;

@@ -174,8 +174,7 @@ class CacheCore {
       const std::uint64_t number = line >> line_shift_;
       const std::size_t set = lines_.set_of(number);
       if (lines_.find(set, number + 1) != nullptr) return;
-      if (mshrs_.count() != 0 && mshrs_.acquire(at, typical_miss_).start > at)
-        return;  // demand misses come first
+      if (mshrs_.count() != 0 && mshrs_.acquire(at, typical_miss_).start > at) return;  // demand misses come first
       bool failed = false;
       const Ps arrives = fetch(line, access.floor, at, nullptr, next, failed);
       if (failed) return;

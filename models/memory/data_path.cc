@@ -6,8 +6,7 @@ namespace pagoda {
 
 bool DataPath::move(tlm::tlm_command command, Addr address, unsigned char* data, unsigned length) {
   const auto inside = [&] {
-    return region_ && address >= region_->get_start_address() &&
-           address + length - 1 <= region_->get_end_address();
+    return region_ && address >= region_->get_start_address() && address + length - 1 <= region_->get_end_address();
   };
   if (length == 0) return true;
   if (!inside() && may_ask_) {
@@ -38,16 +37,14 @@ bool DataPath::move(tlm::tlm_command command, Addr address, unsigned char* data,
 
 bool DataPath::serve(tlm::tlm_generic_payload& payload) {
   const unsigned length = payload.get_data_length();
-  const unsigned width =
-      payload.get_streaming_width() == 0 ? length : std::min(payload.get_streaming_width(), length);
+  const unsigned width = payload.get_streaming_width() == 0 ? length : std::min(payload.get_streaming_width(), length);
   const unsigned char* enable = payload.get_byte_enable_ptr();
   if (enable == nullptr && width == length) {
     return move(payload.get_command(), payload.get_address(), payload.get_data_ptr(), length);
   }
   for (unsigned i = 0; i < length; ++i) {
     if (enable != nullptr && enable[i % payload.get_byte_enable_length()] == 0) continue;
-    if (!move(payload.get_command(), payload.get_address() + i % width, payload.get_data_ptr() + i, 1))
-      return false;
+    if (!move(payload.get_command(), payload.get_address() + i % width, payload.get_data_ptr() + i, 1)) return false;
   }
   return true;
 }

@@ -6,8 +6,7 @@ namespace pagoda {
 
 const ConfigInfo& FixedMemoryConfig::config_info() {
   static const ConfigInfo info =
-      ConfigBuilder<FixedMemoryConfig>("fixed memory",
-                                       "A memory with one latency for every request and no contention.")
+      ConfigBuilder<FixedMemoryConfig>("fixed memory", "A memory with one latency for every request and no contention.")
           .field("latency", &FixedMemoryConfig::latency, "from request to answer")
           .check([](const FixedMemoryConfig& c) -> std::optional<ConfigProblem> {
             if (!c.latency.in_cycles) return std::nullopt;
@@ -16,8 +15,7 @@ const ConfigInfo& FixedMemoryConfig::config_info() {
   return info;
 }
 
-FixedMemory::FixedMemory(const sc_core::sc_module_name& name, const FixedMemoryConfig& config,
-                         PhysicalMemory& memory)
+FixedMemory::FixedMemory(const sc_core::sc_module_name& name, const FixedMemoryConfig& config, PhysicalMemory& memory)
     : Module(name),
       target_(memory),
       latency_(sc_core::sc_time::from_value(validated(config, this->name()).latency.value)) {

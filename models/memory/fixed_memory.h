@@ -27,9 +27,7 @@ class FixedMemory : public Module {
  private:
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   unsigned debug(tlm::tlm_generic_payload& payload) { return target_.debug(payload); }
-  bool direct_pointer(tlm::tlm_generic_payload& /*payload*/, tlm::tlm_dmi& dmi) {
-    return target_.direct_pointer(dmi);
-  }
+  bool direct_pointer(tlm::tlm_generic_payload& /*payload*/, tlm::tlm_dmi& dmi) { return target_.direct_pointer(dmi); }
 
   MemoryTarget target_;
   sc_core::sc_time latency_;

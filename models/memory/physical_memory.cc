@@ -14,16 +14,13 @@ namespace {
 constexpr std::uint64_t kHostPage = 4096;
 constexpr std::uint64_t kHugePage = std::uint64_t{2} << 20;
 
-constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) {
-  return (value + unit - 1) / unit * unit;
-}
+constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) { return (value + unit - 1) / unit * unit; }
 
 }  // namespace
 
 PhysicalMemory::PhysicalMemory(Bytes size, Addr base) : base_(base), size_(size.count) {
   mapping_size_ = round_up(size_, kHostPage) + kHugePage;
-  mapping_ = mmap(nullptr, mapping_size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                  -1, 0);
+  mapping_ = mmap(nullptr, mapping_size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapping_ == MAP_FAILED) {
     throw UserError(
         fmt::format("the host cannot reserve {} of address space for the modelled memory; "
@@ -39,8 +36,7 @@ void PhysicalMemory::load(Addr address, std::span<const unsigned char> contents)
   if (!contains(address, contents.size())) throw std::out_of_range("a load outside the memory");
   const std::uint64_t first = round_up(address - base_, kHugePage);
   const std::uint64_t end = (address - base_ + contents.size()) / kHugePage * kHugePage;
-  if (first < end)
-    madvise(bytes_ + first, end - first, MADV_HUGEPAGE);  // advice: without huge pages it is only slower
+  if (first < end) madvise(bytes_ + first, end - first, MADV_HUGEPAGE);  // advice: without huge pages it is only slower
   std::memcpy(data(address), contents.data(), contents.size());
 }
 

@@ -16,9 +16,7 @@ namespace pagoda {
 class Prefetcher {
  public:
   Prefetcher(const PrefetchConfig& config, unsigned line_shift)
-      : config_(config),
-        line_shift_(line_shift),
-        regions_({config.regions, config.regions, Replacement::lru}) {}
+      : config_(config), line_shift_(line_shift), regions_({config.regions, config.regions, Replacement::lru}) {}
 
   /// Learns of a demand access to a line and calls `fetch(line_address)` for each line worth having.
   template <class Fetch>

@@ -190,7 +190,7 @@ void Core::visit_stats(StatVisitor& v) {
   v.value("ipc", elapsed_ == 0 ? 0.0 : static_cast<double>(instructions_ * period_) / static_cast<double>(elapsed_), "",
           "instructions per cycle");
   v.counter("elapsed", elapsed_, kTimeInNs, "time the program ran");
-  v.value("accesses", static_cast<double>(accesses), "", "loads and stores");
+  v.counter("accesses", accesses, kCount, "loads and stores");
   v.counter("loads", loads_, kCount, "loads");
   v.counter("stores", stores_, kCount, "stores");
   v.counter("fetches", fetch_accesses_, kCount, "instruction lines fetched");

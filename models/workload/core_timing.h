@@ -82,11 +82,11 @@ class CoreTiming {
   Ps entered_ = 0;
   std::uint32_t entered_this_cycle_ = 0;
   std::uint64_t instructions_ = 0;
-  Ps retired_ = 0;                      // the latest instruction to leave the window
-  std::vector<Retirement> in_window_;   // ring; of instructions with accesses, those between leave with the one before
+  Ps retired_ = 0;                     // the latest instruction to leave the window
+  std::vector<Retirement> in_window_;  // ring; of instructions with accesses, those between leave with the one before
   std::size_t oldest_ = 0;
-  std::size_t newest_ = 0;              // one past
-  History load_queue_;                  // when each entry becomes free
+  std::size_t newest_ = 0;  // one past
+  History load_queue_;      // when each entry becomes free
   History store_buffer_;
   Ps last_store_issue_ = 0;
   Ps last_store_done_ = 0;

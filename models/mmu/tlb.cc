@@ -1,0 +1,122 @@
+#include "pagoda/mmu/tlb.h"
+
+#include <bit>
+
+namespace pagoda {
+namespace {
+
+std::uint64_t shifts_of(const std::vector<Bytes>& page_sizes) {
+  if (page_sizes.empty()) return ~std::uint64_t{0};
+  std::uint64_t shifts = 0;
+  for (const Bytes size : page_sizes) shifts |= size.count;  // 2^s is bit s
+  return shifts;
+}
+
+}  // namespace
+
+Tlb::Tlb(const TlbConfig& config, Ps period)
+    : period_(period), latency_(config.latency.at(period)), ports_(config.ports) {
+  arrays_.push_back({AssocArray<TlbEntry>(config.geometry()), shifts_of(config.page_sizes), 0, {}});
+  for (const TlbArrayConfig& array : config.superpages) {
+    arrays_.push_back({AssocArray<TlbEntry>(array.geometry()), shifts_of(array.page_sizes), 0, {}});
+  }
+}
+
+TlbEntry* Tlb::find(Addr input, AddressSpaceTag tag) {
+  if (last_entry_ != nullptr && key(input, last_key_ & 63) == last_key_ &&
+      last_array_->entries.key_of(last_entry_) == last_key_ && last_entry_->tag.vmid == tag.vmid &&
+      (last_entry_->global || last_entry_->tag.asid == tag.asid)) {
+    last_array_->entries.touch(last_entry_);
+    return last_entry_;
+  }
+  for (Array& array : arrays_) {
+    if (TlbEntry* entry = find_in(array, input, tag)) {
+      array.entries.touch(entry);
+      last_array_ = &array;
+      last_entry_ = entry;
+      last_key_ = array.entries.key_of(entry);
+      return entry;
+    }
+  }
+  return nullptr;
+}
+
+TlbEntry* Tlb::find_in(Array& array, Addr input, AddressSpaceTag tag) {
+  for (std::uint64_t shifts = array.holds; shifts != 0; shifts &= shifts - 1) {
+    const auto shift = static_cast<unsigned>(std::countr_zero(shifts));
+    TlbEntry* entry = array.entries.find(
+        array.entries.set_of(input >> shift), key(input, shift),
+        [tag](const TlbEntry& e) { return e.tag.vmid == tag.vmid && (e.global || e.tag.asid == tag.asid); });
+    if (entry != nullptr) return entry;
+  }
+  return nullptr;
+}
+
+TlbEntry* Tlb::fill(Addr input, const TlbEntry& entry) {
+  // The array that takes the largest part of the page.
+  Array* array = nullptr;
+  unsigned shift = 0;
+  for (Array& candidate : arrays_) {
+    const std::uint64_t fitting = candidate.accepts & low_mask(entry.page_shift + 1u);
+    if (fitting == 0) continue;
+    const unsigned largest = static_cast<unsigned>(std::bit_width(fitting)) - 1;
+    if (array == nullptr || largest > shift) {
+      array = &candidate;
+      shift = largest;
+    }
+  }
+  const std::uint64_t new_key = key(input, shift);
+  const std::size_t set = array->entries.set_of(input >> shift);
+  TlbEntry* place = array->entries.find(set, new_key, [&](const TlbEntry& e) {
+    return e.tag.vmid == entry.tag.vmid && (e.global || e.tag.asid == entry.tag.asid);
+  });
+  if (place == nullptr) {
+    place = array->entries.victim(set);
+    if (const std::uint64_t old = array->entries.key_of(place); old != 0) {
+      ++evictions_;
+      drop(*array, old & 63);
+    }
+    array->holds |= std::uint64_t{1} << shift;
+    ++array->count[shift];
+  }
+  array->entries.replace(place, new_key);
+  *place = entry;
+  place->page_shift = static_cast<std::uint8_t>(shift);
+  place->page = entry.output(input) & ~low_mask(shift);
+  return place;
+}
+
+void Tlb::drop(Array& array, unsigned shift) {
+  if (--array.count[shift] == 0) array.holds &= ~(std::uint64_t{1} << shift);
+}
+
+std::size_t Tlb::invalidate(const TlbInvalidation& what) {
+  std::size_t dropped = 0;
+  for (Array& array : arrays_) {
+    dropped += array.entries.erase_if([&](std::uint64_t entry_key, const TlbEntry& entry) {
+      const auto shift = static_cast<unsigned>(entry_key & 63);
+      if (what.address && key(*what.address, shift) != entry_key) return false;
+      if (!what.matches(entry.tag, entry.global)) return false;
+      drop(array, shift);
+      return true;
+    });
+  }
+  invalidated_ += dropped;
+  return dropped;
+}
+
+void Tlb::visit_stats(StatVisitor& v) {
+  v.counter("hits", hits_, kCount, "look-ups that found a translation");
+  v.counter("misses", misses_, kCount, "look-ups that did not, or whose translation was still on its way");
+  v.counter("merged", merged_, kCount, "misses that waited for a translation already on its way");
+  v.value("hit_rate", ratio(hits_, hits_ + misses_), "", "hits per look-up");
+  v.counter("evictions", evictions_, kCount, "translations that gave way to others");
+  v.counter("invalidated", invalidated_, kCount, "translations dropped by maintenance");
+}
+
+void Tlb::visit_probes(ProbeVisitor& v) {
+  v.probe("hits", hits_probe_, 32, "hits so far");
+  v.probe("misses", misses_probe_, 32, "misses so far");
+}
+
+}  // namespace pagoda

@@ -1,0 +1,121 @@
+// A TLB: which pages' translations are at hand.
+//
+// Models: one or more set-associative arrays, each for given page sizes, looked up in parallel; a unified
+// array is probed once for every page size it holds. Entries are tagged with ASID and VMID, global ones match
+// every ASID of their VMID. An entry keeps the translation it was filled with until it is evicted or
+// invalidated, whatever memory says meanwhile. It also carries the time at which its fill arrives: a hit
+// before then is a miss that joined the walk under way. Does not model: micro-architectural hashing of the
+// index, prefetching of translations, energy.
+//
+// A page larger than any size the arrays take is kept in pieces of the largest size that fits.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "pagoda/base/assoc_array.h"
+#include "pagoda/base/attributes.h"
+#include "pagoda/base/probe.h"
+#include "pagoda/base/stats.h"
+#include "pagoda/base/timeline.h"
+#include "pagoda/mmu/tlb_config.h"
+#include "pagoda/paging/walk.h"
+
+namespace pagoda {
+
+/// The space a translation belongs to.
+struct AddressSpaceTag {
+  std::uint16_t asid = 0;
+  std::uint16_t vmid = 0;
+};
+
+/// Which cached translations to drop: those that agree with everything given.
+struct TlbInvalidation {
+  std::optional<Addr> address{};  ///< an address of the program; the page that holds it
+  std::optional<std::uint16_t> asid{};
+  std::optional<std::uint16_t> vmid{};
+  bool globals = true;        ///< global entries too, whatever their ASID
+  bool later_stages = false;  ///< and what is cached of the later stages' own tables
+
+  bool matches(AddressSpaceTag tag, bool global) const {
+    if (vmid && *vmid != tag.vmid) return false;
+    if (global) return globals;
+    return !asid || *asid == tag.asid;
+  }
+};
+
+/// All-zero bytes are an empty entry.
+struct TlbEntry {
+  Addr page;  ///< first byte of the output page
+  Ps ready;   ///< when the fill arrives
+  AddressSpaceTag tag;
+  std::uint8_t page_shift;
+  std::uint8_t allowed;  ///< accesses that need no further check, see TlbEntry::access_bit
+  bool global;
+  MemoryType memory_type;
+  std::array<Rights, kMaxStages> rights;  ///< of every stage
+
+  Addr output(Addr input) const { return page | (input & low_mask(page_shift)); }
+  static constexpr unsigned access_bit(AccessKind kind, Privilege privilege) {
+    return 1u << (static_cast<unsigned>(kind) * 2 + static_cast<unsigned>(privilege));
+  }
+};
+
+class Tlb {
+ public:
+  Tlb(const TlbConfig& config, Ps period);
+
+  /// When a look-up that arrives at `at` has its answer; adds the waiting and the latency to `time`.
+  Ps look(Ps floor, Ps at, TimeSplit& time) {
+    const Ps start = ports_.reserve(floor, at, period_);
+    time[TimePart::queue] += start - at;
+    time[TimePart::tlb] += latency_;
+    return start + latency_;
+  }
+
+  /// The entry that translates `input`, or null; counts as a use.
+  TlbEntry* find(Addr input, AddressSpaceTag tag);
+  /// Puts a translation of the page around `input` in, over an older one of the same page.
+  TlbEntry* fill(Addr input, const TlbEntry& entry);
+  /// Returns how many entries were dropped.
+  std::size_t invalidate(const TlbInvalidation& what);
+
+  void count_hit(Ps at) {
+    ++hits_;
+    hits_probe_.count(at);
+  }
+  void count_miss(Ps at, bool merged) {
+    ++misses_;
+    if (merged) ++merged_;
+    misses_probe_.count(at);
+  }
+
+  void visit_stats(StatVisitor& visitor);
+  void visit_probes(ProbeVisitor& visitor);
+
+ private:
+  struct Array {
+    AssocArray<TlbEntry> entries;
+    std::uint64_t accepts;                // bit s: takes pages of 2^s bytes
+    std::uint64_t holds = 0;              // bit s: has entries of that size
+    std::array<std::uint32_t, 64> count;  // of each size
+  };
+
+  static std::uint64_t key(Addr input, unsigned shift) { return (input >> shift) << 6 | shift; }
+  TlbEntry* find_in(Array& array, Addr input, AddressSpaceTag tag);
+  void drop(Array& array, unsigned shift);
+
+  Ps period_;
+  Ps latency_;
+  std::vector<Array> arrays_;
+  Servers ports_;
+  Array* last_array_ = nullptr;  // where the last hit was: programs stay on a page
+  TlbEntry* last_entry_ = nullptr;
+  std::uint64_t last_key_ = 0;
+  std::uint64_t hits_ = 0, misses_ = 0, merged_ = 0, evictions_ = 0, invalidated_ = 0;
+  Probe hits_probe_, misses_probe_;
+};
+
+}  // namespace pagoda

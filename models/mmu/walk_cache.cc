@@ -1,0 +1,142 @@
+#include "pagoda/mmu/walk_cache.h"
+
+#include <algorithm>
+#include <bit>
+
+#include <fmt/format.h>
+
+namespace pagoda {
+namespace {
+
+// Stage 0's entries belong to a program, later stages' to a virtual machine.
+bool same_space(AddressSpaceTag kept, bool global, AddressSpaceTag asked, unsigned stage) {
+  return kept.vmid == asked.vmid && (stage > 0 || global || kept.asid == asked.asid);
+}
+
+}  // namespace
+
+WalkCaches::WalkCaches(const WalkerConfig& config, Ps period) : period_(period) {
+  for (const WalkCacheConfig& cache : config.walk_caches) {
+    levels_.push_back(
+        {cache.level, cache.latency.at(period), AssocArray<Pointer>(cache.geometry()), Servers(cache.ports)});
+  }
+  std::sort(levels_.begin(), levels_.end(), [](const auto& a, const auto& b) { return a.level < b.level; });
+  if (config.nested_tlb) {
+    nested_.emplace(NestedTlb{config.nested_tlb->latency.at(period), AssocArray<Nested>(config.nested_tlb->geometry()),
+                              Servers(config.nested_tlb->ports)});
+  }
+}
+
+WalkCaches::Answer WalkCaches::look(const Stage& stage, const Step& step, AddressSpaceTag tag, Ps floor, Ps at) {
+  Answer answer{std::monostate{}, at};
+  if (step.stage > 0 && nested_) {
+    answer.done = nested_->ports.reserve(floor, at, period_) + nested_->latency;
+    if (const StageTranslation* known = find_nested(step, tag.vmid)) {
+      ++nested_->hits;
+      answer.hint = *known;
+      return answer;
+    }
+    ++nested_->misses;
+  }
+  for (LevelCache& cache : levels_) {
+    if (cache.level > stage.format->root_level()) break;
+    answer.done = std::max(answer.done, cache.ports.reserve(floor, at, period_) + cache.latency);
+    if (!std::holds_alternative<std::monostate>(answer.hint)) continue;
+    if (const Pointer* known = find_pointer(cache, stage, step, tag)) {
+      ++cache.hits;
+      answer.hint = TablePointer{known->table, static_cast<std::uint8_t>(cache.level - 1), known->rights};
+    } else {
+      ++cache.misses;
+    }
+  }
+  return answer;
+}
+
+const StageTranslation* WalkCaches::find_nested(const Step& step, std::uint16_t vmid) {
+  for (std::uint64_t sizes = nested_->sizes; sizes != 0; sizes &= sizes - 1) {
+    const auto shift = static_cast<unsigned>(std::countr_zero(sizes));
+    const Addr number = step.address >> shift;
+    Nested* entry = nested_->entries.find(nested_->entries.set_of(number), number << 6 | shift,
+                                          [&](const Nested& n) { return n.vmid == vmid && n.stage == step.stage; });
+    if (entry == nullptr) continue;
+    nested_->entries.touch(entry);
+    // An access that needs a flag set, or is refused, is for memory to decide.
+    const Rights wanted = needed_flags(step.access) | (step.access == AccessKind::write ? Rights::write : Rights::none);
+    return has(entry->translation.rights, wanted) ? &entry->translation : nullptr;
+  }
+  return nullptr;
+}
+
+const WalkCaches::Pointer* WalkCaches::find_pointer(LevelCache& cache, const Stage& stage, const Step& step,
+                                                    AddressSpaceTag tag) {
+  const Addr number = stage.canonical(step.address) >> PageFormat::shift(cache.level);
+  Pointer* entry = cache.entries.find(cache.entries.set_of(number), (number << 6) + step.stage + 1u,
+                                      [&](const Pointer& p) { return same_space(p.tag, p.global, tag, step.stage); });
+  if (entry != nullptr) cache.entries.touch(entry);
+  return entry;
+}
+
+void WalkCaches::keep(const Stage& stage, const Learned& learned, AddressSpaceTag tag) {
+  if (learned.kind == Learned::Kind::translation) {
+    if (learned.stage > 0 && nested_) keep_nested(learned, tag.vmid);
+    return;
+  }
+  const unsigned level = learned.table.level + 1u;  // of the entry that held the pointer
+  const auto cache =
+      std::find_if(levels_.begin(), levels_.end(), [level](const LevelCache& c) { return c.level == level; });
+  if (cache == levels_.end()) return;
+  const Addr number = stage.canonical(learned.input) >> PageFormat::shift(level);
+  const std::size_t set = cache->entries.set_of(number);
+  const std::uint64_t key = (number << 6) + learned.stage + 1u;
+  const bool global = has(learned.table.rights, Rights::global);
+  Pointer* place =
+      cache->entries.find(set, key, [&](const Pointer& p) { return same_space(p.tag, p.global, tag, learned.stage); });
+  if (place == nullptr) place = cache->entries.victim(set);
+  cache->entries.replace(place, key);
+  *place = {learned.table.table, tag, learned.table.rights, learned.stage, global};
+}
+
+void WalkCaches::keep_nested(const Learned& learned, std::uint16_t vmid) {
+  const unsigned shift = learned.translation.page_shift;
+  if (shift >= kUnlimitedShift) return;
+  const Addr number = learned.input >> shift;
+  const std::size_t set = nested_->entries.set_of(number);
+  const std::uint64_t key = number << 6 | shift;
+  Nested* place =
+      nested_->entries.find(set, key, [&](const Nested& n) { return n.vmid == vmid && n.stage == learned.stage; });
+  if (place == nullptr) place = nested_->entries.victim(set);
+  nested_->entries.replace(place, key);
+  *place = {learned.translation, vmid, learned.stage};
+  nested_->sizes |= std::uint64_t{1} << shift;
+}
+
+void WalkCaches::invalidate(const TlbInvalidation& what) {
+  for (LevelCache& cache : levels_) {
+    cache.entries.erase_if([&](std::uint64_t, const Pointer& entry) {
+      if (entry.stage > 0) return what.later_stages && (!what.vmid || *what.vmid == entry.tag.vmid);
+      return what.matches(entry.tag, entry.global);
+    });
+  }
+  if (nested_ && what.later_stages) {
+    nested_->entries.erase_if(
+        [&](std::uint64_t, const Nested& entry) { return !what.vmid || *what.vmid == entry.vmid; });
+  }
+}
+
+void WalkCaches::visit_stats(StatVisitor& v) {
+  for (LevelCache& cache : levels_) {
+    v.enter(fmt::format("walk_cache_{}", cache.level).c_str());
+    v.counter("hits", cache.hits, kCount, "look-ups that found a table");
+    v.counter("misses", cache.misses, kCount, "look-ups that did not, when no lower level had either");
+    v.value("hit_rate", ratio(cache.hits, cache.hits + cache.misses), "", "hits per look-up");
+    v.leave();
+  }
+  if (!nested_) return;
+  v.enter("nested_tlb");
+  v.counter("hits", nested_->hits, kCount, "later-stage translations found");
+  v.counter("misses", nested_->misses, kCount, "later-stage translations walked for");
+  v.value("hit_rate", ratio(nested_->hits, nested_->hits + nested_->misses), "", "hits per look-up");
+  v.leave();
+}
+
+}  // namespace pagoda

@@ -1,0 +1,109 @@
+#include "pagoda/mmu/walker.h"
+
+#include <fmt/format.h>
+
+#include "pagoda/paging/run_walk.h"
+
+namespace pagoda {
+
+/// Feeds one walk and keeps its clock.
+class Walker::Port {
+ public:
+  Port(Walker& walker, const WalkJob& job, TableMemory& memory, Ps start, Probe& level)
+      : walker_(walker), job_(job), memory_(memory), now_(start), level_(level) {}
+
+  EntryRead read(const Step& step) {
+    ++(step.for_update ? walker_.update_reads_ : walker_.table_reads_);
+    level_.set(now_, step.stage * 16u + step.level + 1u);
+    const TableMemory::Answer answer = memory_.read(step.address, now_);
+    now_ = answer.done;
+    return {answer.value, answer.refused};
+  }
+
+  EntryUpdate update(const Step& step) {
+    ++walker_.updates_;
+    const TableMemory::Answer answer = memory_.compare_and_swap(step.address, step.expected, step.desired, now_);
+    now_ = answer.done;
+    return {answer.swapped, answer.value, answer.refused};
+  }
+
+  WalkHint lookup(const Step& step) {
+    const WalkCaches::Answer answer = walker_.caches_.look(job_.stages[step.stage], step, job_.tag, job_.floor, now_);
+    now_ = answer.done;
+    return answer.hint;
+  }
+
+  void learned(const Learned& learned) { walker_.caches_.keep(job_.stages[learned.stage], learned, job_.tag); }
+
+  Ps now() const { return now_; }
+
+ private:
+  Walker& walker_;
+  const WalkJob& job_;
+  TableMemory& memory_;
+  Ps now_;
+  Probe& level_;
+};
+
+Walker::Walker(const WalkerConfig& config, Ps period)
+    : caches_(config, period), slots_(config.slots), level_probes_(config.slots) {}
+
+WalkResult Walker::walk(const WalkJob& job, TableMemory& memory) {
+  const Servers::Slot slot = slots_.acquire(job.at, typical_walk_);
+  Probe& level = level_probes_[slot.server];
+  Port port(*this, job, memory, slot.start, level);
+  Walk walk(job.stages, job.request, Lookups::on);
+  const bool found = run_walk(walk, port);
+
+  WalkResult result;
+  result.done = port.now();
+  slots_.release(job.floor, slot, result.done);
+  typical_walk_ = result.done - slot.start;
+  ++walks_;
+  slot_wait_ += slot.start - job.at;
+  latency_.record(result.done - job.at);
+  busy_probe_.during(slot.start, result.done);
+  level.set(result.done, 0);
+  if (!found) {
+    ++faults_;
+    result.fault = walk.fault();
+    return result;
+  }
+  const Translation& translation = walk.translation();
+  result.entry.page = translation.page();
+  result.entry.ready = result.done;
+  result.entry.tag = job.tag;
+  result.entry.page_shift = translation.page_shift;
+  const bool ordinary = !job.request.allow_user_data && !job.request.execute_to_read;
+  result.entry.allowed =
+      static_cast<std::uint8_t>(ordinary ? TlbEntry::access_bit(job.request.access, job.request.privilege) : 0);
+  result.entry.global = translation.global();
+  result.entry.memory_type = translation.memory_type;
+  for (std::size_t stage = 0; stage < job.stages.size(); ++stage) {
+    result.entry.rights[stage] = translation.stages[stage].rights;
+  }
+  return result;
+}
+
+void Walker::visit_stats(StatVisitor& v) {
+  v.counter("walks", walks_, kCount, "page-table walks");
+  v.counter("merged", merged_, kCount, "misses that joined a walk under way");
+  v.counter("faults", faults_, kCount, "walks that ended in a fault");
+  v.counter("table_reads", table_reads_, kCount, "page-table entries read");
+  v.value("reads_per_walk", ratio(table_reads_, walks_), "", "page-table entries read per walk");
+  v.counter("update_reads", update_reads_, kCount, "entries read again to get write permission for a flag");
+  v.counter("updates", updates_, kCount, "accessed and dirty flags set");
+  v.counter("slot_wait", slot_wait_, kTimeInNs, "time misses waited for a free slot");
+  v.distribution("latency", latency_, kTimeInNs, "from the miss to the end of the walk");
+  caches_.visit_stats(v);
+}
+
+void Walker::visit_probes(ProbeVisitor& v) {
+  v.probe("slots_busy", busy_probe_, 16, "walks under way");
+  for (std::size_t slot = 0; slot < level_probes_.size(); ++slot) {
+    v.probe(fmt::format("slot{}_level", slot).c_str(), level_probes_[slot], 8,
+            "16 * stage + level + 1 of the entry being read, 0 when idle");
+  }
+}
+
+}  // namespace pagoda

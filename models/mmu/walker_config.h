@@ -1,0 +1,37 @@
+// The parameters of a hardware page-table walker and its caches.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "pagoda/base/assoc_config.h"
+
+namespace pagoda {
+
+/// A cache of table pointers, of one level. Level 1 holds what maps 2 MiB (x86 PDE), 2 1 GiB (PDPTE), 3 512
+/// GiB (PML4E).
+struct WalkCacheConfig {
+  std::uint32_t level = 1;
+  std::uint32_t entries = 32;
+  std::uint32_t ways = 4;
+  Replacement replacement = Replacement::lru;
+  Latency latency = Latency::cycles(1);
+  std::uint32_t ports = 1;
+
+  AssocGeometry geometry() const { return {entries, ways, replacement}; }
+
+  static const ConfigInfo& config_info();
+};
+
+struct WalkerConfig {
+  std::uint32_t slots = 2;
+  std::vector<WalkCacheConfig> walk_caches{{.level = 1, .entries = 32, .ways = 4},
+                                           {.level = 2, .entries = 4, .ways = 4},
+                                           {.level = 3, .entries = 2, .ways = 2}};
+  std::optional<AssocConfig> nested_tlb = AssocConfig{.entries = 32, .ways = 4};
+
+  static const ConfigInfo& config_info();
+};
+
+}  // namespace pagoda

@@ -1,0 +1,79 @@
+// A translation stage as system software keeps it: page tables in memory, grown as pages are needed.
+//
+// Models: page-size policy (the largest allowed size for which a free block exists and nothing smaller is mapped in its
+// range; else the next smaller), real tables in the memory of the stage's output space, frames from an allocator. Does not
+// model: time (who calls accounts for it), reclaim.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "pagoda/base/fault.h"
+#include "pagoda/paging/byte_store.h"
+#include "pagoda/paging/page_table_editor.h"
+#include "pagoda/software/frame_allocator.h"
+
+namespace pagoda {
+
+/// How an address space is filled.
+struct PagePolicy {
+  unsigned page_shift = 12;  ///< largest page size to use: 12, 21 or 30
+  bool preset_flags = true;  ///< software sets accessed and dirty when it maps; else it leaves them clear
+};
+
+class AddressSpace {
+ public:
+  /// `store` and `frames` are those of the stage's output space. Throws UserError if there is no room for the root.
+  AddressSpace(const PageFormat& format, const StageControls& controls, const PagePolicy& policy, ByteStore& store,
+               FrameAllocator& frames);
+
+  const Stage& stage() const { return stage_; }
+  PageTableEditor& editor() { return editor_; }
+
+  enum class Outcome { already_mapped, mapped, out_of_memory, out_of_range };
+  struct Ensured {
+    Outcome outcome;
+    MappedPage page;  ///< if mapped
+  };
+  /// Makes sure that `input` is mapped, with all rights, and says how.
+  Ensured ensure(Addr input);
+
+  /// Sets accessed, and dirty if asked, in the leaf for `input`; false if nothing is mapped there.
+  bool set_flags(Addr input, bool dirty);
+
+  /// Removes the page around `input`, giving its frame back; the page it was, or nothing.
+  std::optional<MappedPage> remove(Addr input);
+
+  std::uint64_t mapped_bytes() const { return mapped_bytes_; }
+  std::uint64_t pages(unsigned shift) const { return pages_[shift]; }
+
+ private:
+  Stage stage_;
+  PagePolicy policy_;
+  ByteStore& store_;
+  FrameAllocator& frames_;
+  PageTableEditor editor_;
+  std::uint64_t mapped_bytes_ = 0;
+  std::array<std::uint64_t, 64> pages_{};
+};
+
+/// The memory of a machine inside an address space, as its own system software sees it: guest-physical memory. Touching a
+/// page maps it.
+class NestedStore final : public ByteStore {
+ public:
+  /// `below` is the store of the space's output.
+  NestedStore(AddressSpace& space, ByteStore& below) : space_(space), below_(below) {}
+
+  std::uint64_t read(Addr address) override { return below_.read(translate(address)); }
+  void write(Addr address, std::uint64_t value) override { below_.write(translate(address), value); }
+
+ private:
+  Addr translate(Addr address);
+
+  AddressSpace& space_;
+  ByteStore& below_;
+  Addr recent_page_ = 1;  // no page address
+  Addr recent_output_ = 0;
+};
+
+}  // namespace pagoda

@@ -1,0 +1,90 @@
+// Hands out the frames of a physical (or guest-physical) memory as an operating system with some history does.
+//
+// Models: order (sequential: as on a fresh machine; scattered: any free frame or block), and contiguity: which part of
+// memory is still in whole 2 MiB and 1 GiB blocks, fixed by the seed. Single frames come from broken blocks; when there are
+// no more, the next whole block is broken and its frames go out one after the other. A request for a block finds one or
+// fails. Freed frames are handed out again. One block is set aside for runs of several frames (wide root tables).
+// Does not model: compaction, NUMA, reclaim.
+//
+// Costs host memory for the blocks that have been touched, not for the memory managed.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include <boost/describe/enum.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
+
+#include "pagoda/base/config_schema.h"
+#include "pagoda/paging/frame_source.h"
+#include "pagoda/paging/page_format.h"
+
+namespace pagoda {
+
+enum class FrameOrder : std::uint8_t { sequential, scattered };
+BOOST_DESCRIBE_ENUM(FrameOrder, sequential, scattered)
+
+struct FrameConfig {
+  FrameOrder order = FrameOrder::scattered;
+  double contiguity_2m = 0.5;  ///< part of memory in whole 2 MiB blocks
+  double contiguity_1g = 0.0;  ///< part of memory in whole 1 GiB blocks; no more than contiguity_2m
+
+  static const ConfigInfo& config_info();
+};
+
+class FrameAllocator final : public FrameSource {
+ public:
+  /// Manages [begin, end), both multiples of 4 KiB.
+  FrameAllocator(const FrameConfig& config, Addr begin, Addr end, std::uint64_t seed);
+
+  std::optional<Addr> allocate(std::uint64_t bytes) override;
+  void release(Addr address, std::uint64_t bytes) override;
+
+  std::uint64_t bytes_in_use() const { return in_use_; }
+  std::uint64_t bytes_managed() const { return end_ - begin_; }
+
+ private:
+  static constexpr unsigned kFrameShift = 12;
+  static constexpr unsigned kBlockShift = 21;
+  static constexpr unsigned kRegionShift = 30;
+
+  // Visits 0 .. count-1 once each, in order or in a pseudo-random one.
+  class Sequence {
+   public:
+    Sequence(std::uint64_t count, FrameOrder order, std::uint64_t seed);
+    std::optional<std::uint64_t> next();
+
+   private:
+    std::uint64_t permute(std::uint64_t value) const;
+    std::uint64_t count_;
+    std::uint64_t position_ = 0;
+    unsigned half_bits_ = 0;  // of the Feistel network; 0: sequential
+    std::array<std::uint64_t, 4> keys_{};
+  };
+  bool whole_region(std::uint64_t region) const;
+  bool whole_block(std::uint64_t block) const;
+  bool untouched(std::uint64_t block) const { return !touched_.contains(block); }
+  bool inside(Addr address, std::uint64_t bytes) const { return address >= begin_ && address + bytes <= end_; }
+  std::optional<Addr> next_frame();
+  std::optional<Addr> next_block();
+  std::optional<Addr> next_region();
+  std::optional<Addr> carve(Addr& next, Addr& end, std::uint64_t bytes);
+
+  Addr begin_;
+  Addr end_;
+  std::uint64_t seed_;
+  double whole_regions_;  // probability of a region
+  double whole_blocks_;   // probability of a block outside whole regions
+  Sequence frames_;
+  Sequence blocks_;
+  Sequence regions_;
+  boost::unordered_flat_set<std::uint64_t> touched_;  // blocks that can no more be part of a region
+  std::vector<Addr> free_frames_, free_blocks_, free_regions_;
+  Addr broken_next_ = 0, broken_end_ = 0;  // a whole block being handed out in frames
+  Addr runs_next_ = 0, runs_end_ = 0;      // the block set aside for runs of several frames
+  std::uint64_t in_use_ = 0;
+};
+
+}  // namespace pagoda

@@ -1,0 +1,94 @@
+// The operating system, and the hypervisors below it, that a platform's cores run under.
+//
+// Models: processes with their own address spaces and ASIDs; mapping before the start or on demand, with 4 KiB, 2 MiB or
+// 1 GiB pages; minor and major faults with their cost; unmapping and write-protection with TLB shootdown (interrupts to
+// every core that runs the process, whose handlers and invalidations cost them time); any number of hypervisors, each
+// with a stage of its own, backing guest memory before or on the first touch. Page tables are real bytes in memory; the
+// kernel's own accesses to them are part of the costs, not of the memory traffic.
+// Does not model: scheduling (a process stays on its core), system calls, the kernel's own instruction stream.
+//
+// Errors: UserError if memory runs out.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "pagoda/base/module.h"
+#include "pagoda/base/probe.h"
+#include "pagoda/memory/memory_store.h"
+#include "pagoda/mmu/mmu.h"
+#include "pagoda/software/address_space.h"
+#include "pagoda/software/os_config.h"
+#include "pagoda/software/processor.h"
+
+namespace pagoda {
+
+class Os : public Module, public FaultHandler {
+ public:
+  /// `hypervisors`: innermost (the guest's own) first.
+  Os(const sc_core::sc_module_name& name, const OsConfig& config, const std::vector<HypervisorConfig>& hypervisors,
+     PhysicalMemory& memory, std::uint64_t seed);
+  ~Os() override;
+
+  using ProcessId = std::size_t;
+  /// A new process with an empty address space.
+  ProcessId create_process();
+  /// Makes `processor` run the process: its MMU gets the translation registers.
+  void assign(Processor& processor, ProcessId process);
+  /// Maps all pages that [address, address + bytes) touches, at no cost: what happened before the simulation.
+  void premap(ProcessId process, Addr address, std::uint64_t bytes);
+
+  Outcome handle_fault(Processor& processor, const Fault& fault, Ps at) override;
+
+  /// Unmaps (or write-protects) `count` pages, starting at `address`, on behalf of `initiator`, from `at` on; returns when
+  /// every core has forgotten them.
+  Ps unmap(ProcessId process, Addr address, std::uint64_t count, Processor& initiator, Ps at);
+  Ps write_protect(ProcessId process, Addr address, std::uint64_t count, Processor& initiator, Ps at);
+
+  AddressSpace& space(ProcessId process) { return *processes_[process].space; }
+  const OsConfig& config() const { return config_; }
+
+  void visit_stats(StatVisitor& visitor) override;
+  void visit_probes(ProbeVisitor& visitor) override;
+
+ private:
+  struct Process {
+    std::unique_ptr<AddressSpace> space;
+    std::uint16_t asid;
+    std::vector<Processor*> processors;
+    std::deque<Addr> churn_pages;  // candidates, the next one first
+  };
+  // A hypervisor. The memory it presents is a store and an allocator for the software above it.
+  struct Machine {
+    HypervisorConfig config;
+    std::unique_ptr<AddressSpace> space;
+    std::unique_ptr<NestedStore> store;
+    std::unique_ptr<FrameAllocator> frames;
+  };
+
+  Process& process_of(const Processor& processor);
+  AddressSpace::Ensured touch(Process& process, Addr address);
+  void back(std::size_t hypervisor, Addr address, std::uint64_t bytes);
+  Outcome handle_process_fault(Processor& processor, const Fault& fault, Ps at);
+  Outcome lift_protection(Processor& processor, Process& process, const MappedPage& page, const Fault& fault, Ps at);
+  Outcome handle_machine_fault(std::size_t hypervisor, const Fault& fault, Ps at);
+  Ps first_touch_cost(Addr address, unsigned page_shift);
+  Ps drop(Process& process, const std::vector<Addr>& pages, Processor& processor, Ps at);
+  Ps shoot_down(Process& process, const std::vector<Addr>& pages, Processor& initiator, Ps at);
+  void churn();
+
+  OsConfig config_;
+  std::uint64_t seed_;
+  MemoryStore physical_;
+  FrameAllocator physical_frames_;
+  std::vector<Machine> machines_;  // innermost first
+  std::vector<Process> processes_;
+  std::uint64_t minor_faults_ = 0, major_faults_ = 0, flag_faults_ = 0, protection_faults_ = 0, spurious_faults_ = 0;
+  std::uint64_t machine_faults_ = 0, unmapped_ = 0, protected_ = 0, shootdowns_ = 0, interrupts_sent_ = 0;
+  Distribution shootdown_latency_;
+  Probe faults_probe_;
+  Probe shootdown_probe_;
+};
+
+}  // namespace pagoda

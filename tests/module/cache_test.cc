@@ -1,0 +1,125 @@
+#include "pagoda/memory/cache.h"
+
+#include "pagoda/memory/fixed_memory.h"
+#include "support/bench.h"
+
+namespace pagoda {
+namespace {
+
+using testing::Initiator;
+using testing::Request;
+
+constexpr Ps kMemory = 80'000;
+constexpr Ps kHit = 4000;  // 4 cycles of 1 GHz
+
+struct CacheBench : ::testing::Test {
+  explicit CacheBench(const CacheConfig& config = {.size = {4096}, .ways = 4, .ports = 0}) : cache("cache", config) {
+    cpu.out.bind(cache.cpu);
+    cache.memory.bind(memory.port);
+    sc_core::sc_start(sc_core::SC_ZERO_TIME);
+  }
+
+  PhysicalMemory bytes{{1 << 20}};
+  Initiator cpu{"cpu"};
+  Cache cache;
+  FixedMemory memory{"memory", {.latency = Latency::time(kMemory)}, bytes};
+};
+
+TEST_F(CacheBench, DataLivesInMemoryWhateverTheTagsSay) {
+  bytes.write64(0x100, 0x1122334455667788);
+  const auto first = cpu.ask({.address = 0x100, .read_back = true});
+  EXPECT_EQ(first.done, kHit + kMemory);
+  EXPECT_EQ(first.data[0], 0x88);
+  EXPECT_EQ(first.data[7], 0x11);
+
+  const auto write = cpu.ask({.address = 0x103, .kind = AccessKind::write, .length = 2, .at = 200'000, .data = {0xaa, 0xbb}});
+  EXPECT_EQ(write.done, 200'000 + kHit);
+  EXPECT_EQ(bytes.read64(0x100), 0x112233bbaa667788u);
+
+  bytes.write64(0x100, 42);  // behind the cache's back: the tags only keep time
+  EXPECT_EQ(cpu.ask({.address = 0x100, .at = 300'000, .read_back = true}).data[0], 42);
+}
+
+TEST_F(CacheBench, AForeignPayloadIsServedWithItsBytes) {
+  const auto written = cpu.ask({.address = 0x40, .kind = AccessKind::write, .length = 4, .plain = true, .data = {1, 2, 3, 4}});
+  EXPECT_TRUE(written.ok());
+  EXPECT_EQ(bytes.read64(0x40), 0x04030201u);
+  EXPECT_EQ(cpu.ask({.address = 0x42, .length = 2, .plain = true, .read_back = true}).data,
+            (std::vector<unsigned char>{3, 4}));
+}
+
+TEST_F(CacheBench, ByteEnablesAreHonoured) {
+  bytes.write64(0x80, 0);
+  cpu.ask({.address = 0x80, .kind = AccessKind::write, .length = 4, .data = {1, 2, 3, 4}, .enables = {0xff, 0}});
+  EXPECT_EQ(bytes.read64(0x80), 0x00030001u);
+}
+
+TEST_F(CacheBench, AStraddlingAccessTouchesBothLinesAndEndsWithTheLater) {
+  cpu.ask({.address = 0x00});
+  const auto reply = cpu.ask({.address = 0x3c, .length = 8, .at = 200'000});
+  EXPECT_EQ(reply.done, 200'000 + kHit + kMemory);
+  const StatNode stats = testing::all_stats();
+  EXPECT_EQ(stats.number("cache.hits"), 1);
+  EXPECT_EQ(stats.number("cache.misses"), 2);
+}
+
+TEST_F(CacheBench, ZeroLengthAndOutsideAccessesAreAnswered) {
+  EXPECT_TRUE(cpu.ask({.address = 0x40, .length = 0}).ok());
+  EXPECT_EQ(cpu.ask({.address = 1 << 20}).status, tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  EXPECT_EQ(cpu.ask({.address = (1 << 20) - 4}).status, tlm::TLM_ADDRESS_ERROR_RESPONSE) << "its second half lies outside";
+  EXPECT_EQ(cpu.ask({.address = ~Addr{0} - 3}).status, tlm::TLM_ADDRESS_ERROR_RESPONSE);
+}
+
+TEST_F(CacheBench, DebugAccessesChangeNothingInTheTags) {
+  bytes.write64(0x200, 7);
+  EXPECT_EQ(cpu.debug_read(0x200, 8)[0], 7);
+  EXPECT_EQ(testing::all_stats().number("cache.misses"), 0);
+}
+
+// Somebody else's memory, which grants no direct pointer and waits inside b_transport, as TLM-2.0 allows.
+struct WaitingMemory : sc_core::sc_module {
+  tlm_utils::simple_target_socket<WaitingMemory> port{"port"};
+  std::vector<unsigned char> bytes = std::vector<unsigned char>(4096);
+
+  explicit WaitingMemory(const sc_core::sc_module_name& name) : sc_module(name) {
+    port.register_b_transport(this, &WaitingMemory::b_transport);
+    port.register_transport_dbg(this, &WaitingMemory::debug);
+  }
+  void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+    wait(delay + sc_core::sc_time(50, sc_core::SC_NS));
+    delay = sc_core::SC_ZERO_TIME;
+    payload.set_response_status(tlm::TLM_OK_RESPONSE);
+  }
+  unsigned debug(tlm::tlm_generic_payload& payload) {
+    for (unsigned i = 0; i < payload.get_data_length(); ++i) {
+      unsigned char& byte = bytes[payload.get_address() + i];
+      payload.is_write() ? byte = payload.get_data_ptr()[i] : payload.get_data_ptr()[i] = byte;
+    }
+    return payload.get_data_length();
+  }
+};
+
+TEST(CacheWithForeignMemory, TwoInitiatorsMissAtOnceInAMemoryThatWaits) {
+  PhysicalMemory unused{{4096}};
+  Initiator a{"a"};
+  Cache cache{"cache", {.size = {4096}, .ways = 4, .ports = 0}};
+  WaitingMemory memory{"memory"};
+  a.out.bind(cache.cpu);
+  cache.memory.bind(memory.port);
+  memory.bytes[64] = 9;
+  std::vector<Ps> done(2);
+  for (std::size_t i = 0; i < 2; ++i) {
+    sc_core::sc_spawn([&, i] {
+      const auto reply = a.ask({.address = 64 * (i + 1), .at = kernel_now(), .read_back = true});
+      EXPECT_TRUE(reply.ok());
+      EXPECT_EQ(reply.data[0], i == 0 ? 9 : 0);
+      done[i] = reply.done;
+    });
+  }
+  sc_core::sc_start();
+  EXPECT_EQ(done[0], kHit + 50'000);
+  EXPECT_EQ(done[1], kHit + 50'000);
+}
+
+}  // namespace
+}  // namespace pagoda
