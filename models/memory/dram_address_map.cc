@@ -8,24 +8,27 @@
 namespace pagoda {
 namespace {
 
-constexpr std::array<std::string_view, 6> kFieldNames{"channel", "rank", "bankgroup",
-                                                      "bank",    "row",  "column"};
+// The order in which they are packed into a place, from the lowest bits; the column is not part of it.
+enum Field : std::size_t { channel, bank_group, bank, rank, row, column };
+constexpr std::array<std::string_view, 6> kFieldNames{"channel", "bankgroup", "bank", "rank", "row", "column"};
 
 int log2(std::uint64_t power_of_two) { return std::countr_zero(power_of_two); }
 
-struct Part {
-  std::size_t field;
-  int bits;  // -1: what the other parts leave
-};
+}  // namespace
+
+std::array<int, DramAddressMap::kFields> DramAddressMap::field_bits(const DramOrganisation& organisation) {
+  return {log2(organisation.channels), log2(organisation.bank_groups),
+          log2(organisation.banks),    log2(organisation.ranks),
+          log2(organisation.rows),     log2(organisation.columns / organisation.burst_length)};
+}
 
 /// One `name` or `name*bits` of a mapping.
-std::optional<std::string> parse_part(std::string_view text, Part& part) {
+std::optional<std::string> DramAddressMap::parse_part(std::string_view text, Part& part) {
   const std::size_t star = text.find('*');
   const std::string_view name = text.substr(0, star);
-  part.field = 0;
-  while (part.field < kFieldNames.size() && kFieldNames[part.field] != name) ++part.field;
-  if (part.field == kFieldNames.size()) return fmt::format("`{}` is no field", name);
-  part.bits = -1;
+  part = {.field = 0, .bits = -1};
+  while (part.field < kFields && kFieldNames[part.field] != name) ++part.field;
+  if (part.field == kFields) return fmt::format("`{}` is no field", name);
   if (star == std::string_view::npos) return std::nullopt;
   const std::string_view digits = text.substr(star + 1);
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), part.bits);
@@ -35,97 +38,104 @@ std::optional<std::string> parse_part(std::string_view text, Part& part) {
   return std::nullopt;
 }
 
-}  // namespace
-
-std::array<int, DramAddressMap::kFields> DramAddressMap::field_bits(const DramOrganisation& organisation) {
-  return {log2(organisation.channels),    log2(organisation.ranks),
-          log2(organisation.bank_groups), log2(organisation.banks),
-          log2(organisation.rows),        log2(organisation.columns / organisation.burst_length)};
-}
-
-std::optional<std::string> DramAddressMap::parse(const DramOrganisation& organisation,
-                                                 std::vector<Piece>& pieces) {
-  const std::array<int, kFields> wanted = field_bits(organisation);
-  std::array<int, kFields> given{};
-  std::array<int, kFields> open{};
-  std::vector<Part> parts;
+/// The parts of a mapping from the most significant on, all with their number of bits.
+std::optional<std::string> DramAddressMap::parse(const DramOrganisation& organisation, std::vector<Part>& parts) {
   std::string_view rest = organisation.mapping;
-  while (true) {
-    const std::size_t colon = rest.find(':');
+  for (std::size_t colon = 0; colon != std::string_view::npos;) {
+    colon = rest.find(':');
     Part part{};
     if (auto problem = parse_part(rest.substr(0, colon), part)) return problem;
-    if (part.bits < 0) {
-      ++open[part.field];
-    } else {
-      given[part.field] += part.bits;
-    }
     parts.push_back(part);
-    if (colon == std::string_view::npos) break;
-    rest.remove_prefix(colon + 1);
+    if (colon != std::string_view::npos) rest.remove_prefix(colon + 1);
   }
+  const std::array<int, kFields> wanted = field_bits(organisation);
   for (std::size_t field = 0; field < kFields; ++field) {
-    if (open[field] > 1)
-      return fmt::format("`{}` has more than one part without a width", kFieldNames[field]);
-    const bool fits = open[field] == 1 ? given[field] <= wanted[field] : given[field] == wanted[field];
-    if (!fits) {
-      return fmt::format("`{}` has {} bits, the organisation has {}", kFieldNames[field], given[field],
-                         wanted[field]);
+    int given = 0;
+    Part* open = nullptr;
+    for (Part& part : parts) {
+      if (part.field != field) continue;
+      if (part.bits >= 0) {
+        given += part.bits;
+      } else if (open != nullptr) {
+        return fmt::format("`{}` has more than one part without a width", kFieldNames[field]);
+      } else {
+        open = &part;
+      }
     }
-  }
-  auto from = static_cast<std::uint8_t>(log2(burst_bytes(organisation)));
-  std::array<std::uint8_t, kFields> done{};
-  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
-    const std::size_t field = part->field;
-    const auto bits = static_cast<std::uint8_t>(part->bits < 0 ? wanted[field] - given[field] : part->bits);
-    if (bits != 0) pieces.push_back({static_cast<Field>(field), from, done[field], bits});
-    from = static_cast<std::uint8_t>(from + bits);
-    done[field] = static_cast<std::uint8_t>(done[field] + bits);
+    if (given > wanted[field] || (open == nullptr && given < wanted[field])) {
+      return fmt::format("`{}` has {} bits, the organisation {}", kFieldNames[field], given, wanted[field]);
+    }
+    if (open != nullptr) open->bits = wanted[field] - given;
   }
   return std::nullopt;
 }
 
 std::optional<std::string> DramAddressMap::mapping_problem(const DramOrganisation& organisation) {
-  std::vector<Piece> pieces;
-  return parse(organisation, pieces);
+  std::vector<Part> parts;
+  return parse(organisation, parts);
 }
 
 DramAddressMap::DramAddressMap(const DramOrganisation& organisation)
     : burst_shift_(log2(burst_bytes(organisation))),
-      bank_mask_(organisation.banks - 1),
-      bank_group_mask_(organisation.bank_groups - 1),
+      channel_bits_(log2(organisation.channels)),
+      group_bits_(log2(organisation.bank_groups)),
       bank_bits_(log2(organisation.banks)),
+      banks_bits_(group_bits_ + bank_bits_ + log2(organisation.ranks)),
       hash_(organisation.bank_hash) {
-  parse(organisation, pieces_);
+  std::vector<Part> parts;
+  parse(organisation, parts);
+  const std::array<int, kFields> bits = field_bits(organisation);
+  std::array<int, kFields> to{};  // where the next part of each field goes
+  for (std::size_t field = bank_group; field < column; ++field) to[field] = to[field - 1] + bits[field - 1];
+  int from = burst_shift_;
+  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+    std::vector<Piece>& pieces = part->field == column ? column_pieces_ : place_pieces_;
+    const int target = to[part->field];
+    const int width = pieces.empty() ? 0 : std::popcount(pieces.back().mask);
+    if (width > 0 && pieces.back().from + width == from && pieces.back().to + width == target) {
+      pieces.back().mask = low_bits(width + part->bits);
+    } else if (part->bits > 0) {
+      pieces.push_back({low_bits(part->bits), static_cast<std::uint8_t>(from), static_cast<std::uint8_t>(target)});
+    }
+    from += part->bits;
+    to[part->field] += part->bits;
+  }
 }
 
-/// Its own inverse, because the row is not changed.
-void DramAddressMap::hash_banks(DramAddress& where) const {
-  where.bank ^= where.row & bank_mask_;
-  where.bank_group ^= (where.row >> bank_bits_) & bank_group_mask_;
+Addr DramAddressMap::scatter(const std::vector<Piece>& pieces, std::uint64_t value) {
+  Addr address = 0;
+  for (const Piece& piece : pieces) address |= ((value >> piece.to) & piece.mask) << piece.from;
+  return address;
+}
+
+/// The low row bits turn the bank, the next ones the bank group. Its own inverse, because the row does not change.
+std::uint32_t DramAddressMap::hashed(std::uint32_t bank, std::uint32_t row) const {
+  return bank ^ (field_of(row, 0, bank_bits_) << group_bits_) ^ field_of(row, bank_bits_, group_bits_);
+}
+
+DramAddress DramAddressMap::bank_address(std::uint32_t bank) const {
+  return {.channel = 0,
+          .rank = bank >> (bank_bits_ + group_bits_),
+          .bank_group = field_of(bank, 0, group_bits_),
+          .bank = field_of(bank, group_bits_, bank_bits_),
+          .row = 0,
+          .column = 0};
 }
 
 DramAddress DramAddressMap::decode(Addr address) const {
-  std::array<std::uint32_t, kFields> value{};
-  for (const Piece& piece : pieces_) {
-    const std::uint64_t bits = (address >> piece.from) & ((std::uint64_t{1} << piece.bits) - 1);
-    value[piece.field] |= static_cast<std::uint32_t>(bits << piece.to);
-  }
-  DramAddress where{value[channel], value[rank], value[bank_group], value[bank], value[row], value[column]};
-  if (hash_) hash_banks(where);
+  const Place at = place(address);
+  DramAddress where = bank_address(at.bank);
+  where.channel = at.channel;
+  where.row = at.row;
+  where.column = static_cast<std::uint32_t>(gather(column_pieces_, address));
   return where;
 }
 
 Addr DramAddressMap::encode(const DramAddress& where) const {
-  DramAddress plain = where;
-  if (hash_) hash_banks(plain);
-  const std::array<std::uint32_t, kFields> value{plain.channel, plain.rank, plain.bank_group,
-                                                 plain.bank,    plain.row,  plain.column};
-  Addr address = 0;
-  for (const Piece& piece : pieces_) {
-    const std::uint64_t bits = (value[piece.field] >> piece.to) & ((std::uint64_t{1} << piece.bits) - 1);
-    address |= bits << piece.from;
-  }
-  return address;
+  std::uint32_t bank = (((where.rank << bank_bits_) | where.bank) << group_bits_) | where.bank_group;
+  if (hash_) bank = hashed(bank, where.row);
+  const std::uint64_t packed = (((std::uint64_t{where.row} << banks_bits_) | bank) << channel_bits_) | where.channel;
+  return scatter(place_pieces_, packed) | scatter(column_pieces_, where.column);
 }
 
 }  // namespace pagoda

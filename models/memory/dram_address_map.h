@@ -34,37 +34,73 @@ struct DramAddress {
 /// capacity.
 class DramAddressMap {
  public:
+  /// What the scheduler needs of a DramAddress, quicker to find: the banks of a channel are numbered, from the most
+  /// significant bits, by rank, bank and bank group.
+  struct Place {
+    std::uint32_t channel;
+    std::uint32_t bank;
+    std::uint32_t row;
+  };
+
   /// The map must be right: see mapping_problem().
   explicit DramAddressMap(const DramOrganisation& organisation);
 
+  Place place(Addr address) const {
+    const std::uint64_t packed = gather(place_pieces_, address);
+    Place place{.channel = field_of(packed, 0, channel_bits_),
+                .bank = field_of(packed, channel_bits_, banks_bits_),
+                .row = static_cast<std::uint32_t>(packed >> (channel_bits_ + banks_bits_))};
+    if (hash_) place.bank = hashed(place.bank, place.row);
+    return place;
+  }
   DramAddress decode(Addr address) const;
   /// The address of the first byte of a burst.
   Addr encode(const DramAddress& where) const;
+  /// The rank, bank group and bank that a bank number of place() stands for.
+  DramAddress bank_address(std::uint32_t bank) const;
+
   int burst_shift() const { return burst_shift_; }
 
   /// What is wrong with the organisation's mapping text, if its other figures are right.
   static std::optional<std::string> mapping_problem(const DramOrganisation& organisation);
 
  private:
-  enum Field : std::uint8_t { channel, rank, bank_group, bank, row, column };
-  static constexpr int kFields = 6;
+  static constexpr std::size_t kFields = 6;
+  /// Adjacent bits that stay together: from an address to a packed place (row, rank, bank, bank group and channel, the
+  /// channel lowest) or to a column.
   struct Piece {
-    Field field;
-    std::uint8_t from;  ///< lowest bit in the address
-    std::uint8_t to;    ///< lowest bit in the field
-    std::uint8_t bits;
+    std::uint64_t mask;  ///< after shifting down
+    std::uint8_t from;   ///< lowest bit in the address
+    std::uint8_t to;     ///< lowest bit in the packed place or the column
+  };
+  struct Part {
+    std::size_t field;
+    int bits;  ///< -1: what the other parts leave
   };
 
   static std::array<int, kFields> field_bits(const DramOrganisation& organisation);
-  static std::optional<std::string> parse(const DramOrganisation& organisation, std::vector<Piece>& pieces);
-  void hash_banks(DramAddress& where) const;
+  static std::optional<std::string> parse(const DramOrganisation& organisation, std::vector<Part>& parts);
+  static std::optional<std::string> parse_part(std::string_view text, Part& part);
+  static std::uint64_t low_bits(int count) { return (std::uint64_t{1} << count) - 1; }
+  static std::uint32_t field_of(std::uint64_t bits, int from, int count) {
+    return static_cast<std::uint32_t>((bits >> from) & low_bits(count));
+  }
+  static std::uint64_t gather(const std::vector<Piece>& pieces, Addr address) {
+    std::uint64_t value = 0;
+    for (const Piece& piece : pieces) value |= ((address >> piece.from) & piece.mask) << piece.to;
+    return value;
+  }
+  static Addr scatter(const std::vector<Piece>& pieces, std::uint64_t value);
+  std::uint32_t hashed(std::uint32_t bank, std::uint32_t row) const;
 
-  std::vector<Piece> pieces_;
-  int burst_shift_ = 0;
-  std::uint32_t bank_mask_ = 0;
-  std::uint32_t bank_group_mask_ = 0;
-  int bank_bits_ = 0;
-  bool hash_ = false;
+  std::vector<Piece> place_pieces_;
+  std::vector<Piece> column_pieces_;
+  int burst_shift_;
+  int channel_bits_;
+  int group_bits_;
+  int bank_bits_;
+  int banks_bits_;  ///< of rank, bank and bank group together
+  bool hash_;
 };
 
 }  // namespace pagoda

@@ -15,6 +15,8 @@ Clock round_up_to_clocks(const Latency& value, Ps period) {
 
 DramClocks::DramClocks(const DramTimings& timings, std::uint32_t burst_length) : period(timings.t_ck.ps) {
   const auto clocks = [this](const Latency& value) { return round_up_to_clocks(value, period); };
+  // Exact for a period of 1 as well, where 2^64 has no room: edge_before() makes up for one too few.
+  reciprocal = std::numeric_limits<std::uint64_t>::max() / period;
   burst = static_cast<Clock>(burst_length / timings.beats_per_clock);
   column_latency = {clocks(timings.t_cl), clocks(timings.t_cwl)};
   row_to_column = {clocks(timings.t_rcd), clocks(timings.t_rcd_wr)};
@@ -45,13 +47,20 @@ DramClocks::DramClocks(const DramTimings& timings, std::uint32_t burst_length) :
   column_gap[static_cast<std::size_t>(DramReach::other_rank)] = {
       {{burst + rtrs, at_least_one(lead + burst + std::max(rtw, rtrs))},
        {at_least_one(burst + rtrs - lead), burst + rtrs}}};
-  column_gap[static_cast<std::size_t>(DramReach::same_rank)] = {
-      {{ccd_s, read_to_write}, {write_end + wtr_s, ccd_s}}};
+  column_gap[static_cast<std::size_t>(DramReach::same_rank)] = {{{ccd_s, read_to_write}, {write_end + wtr_s, ccd_s}}};
   column_gap[static_cast<std::size_t>(DramReach::same_group)] = {
       {{ccd_l, read_to_write}, {write_end + wtr_l, ccd_l_wr}}};
-  for (const auto& reach : column_gap) {
-    for (const auto& first : reach) longest_gap = std::max({longest_gap, first[kRead], first[kWrite]});
+  for (const std::size_t access : {kRead, kWrite}) {
+    row_cycle[access] = std::max({rc, ras + rp, row_to_column[access] + to_precharge[access] + rp});
   }
+}
+
+Clock DramClocks::reach() const {
+  Clock longest = std::max({rrd_s, rrd_l, faw});
+  for (const auto& reach : column_gap) {
+    for (const auto& first : reach) longest = std::max({longest, first[kRead], first[kWrite]});
+  }
+  return longest;
 }
 
 }  // namespace pagoda

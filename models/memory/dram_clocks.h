@@ -25,6 +25,7 @@ using PerAccess = std::array<T, 2>;
 
 struct DramClocks {
   Ps period = 0;
+  std::uint64_t reciprocal = 0;       ///< 2^64 / period, rounded down
   PerAccess<Clock> column_latency{};  ///< tCL, tCWL
   PerAccess<Clock> row_to_column{};   ///< tRCD for reads and for writes
   PerAccess<Clock> to_precharge{};    ///< column command to PRE: tRTP; tCWL + burst + tWR
@@ -40,22 +41,26 @@ struct DramClocks {
   /// The least distance from a column command to the next, by reach, what the first does and what the second
   /// does.
   std::array<PerAccess<PerAccess<Clock>>, 3> column_gap{};
-  Clock longest_gap = 0;
+  /// What a row needs at least from its ACT to the next ACT or a REF of its bank.
+  PerAccess<Clock> row_cycle{};
 
-  explicit DramClocks(const DramTimings& timings, std::uint32_t burst_length);
+  DramClocks(const DramTimings& timings, std::uint32_t burst_length);
 
   Clock gap(DramReach reach, DramAccess first, DramAccess second) const {
     return column_gap[static_cast<std::size_t>(reach)][static_cast<std::size_t>(first)]
                      [static_cast<std::size_t>(second)];
   }
-  /// The edge at or after `time`.
-  Clock edge_after(Ps time) const { return static_cast<Clock>((time + period - 1) / period); }
-  Ps time_of(Clock clock) const { return static_cast<Ps>(clock) * period; }
-  /// Clocks that a row needs at least, from its ACT to the next ACT or a REF of its bank.
-  Clock row_cycle(DramAccess access) const {
-    const auto kind = static_cast<std::size_t>(access);
-    return std::max({rc, ras + rp, row_to_column[kind] + to_precharge[kind] + rp});
+  /// The edge at or before `time`, without a division.
+  Clock edge_before(Ps time) const {
+    __extension__ using Wide = unsigned __int128;
+    const auto clock = static_cast<Ps>((Wide{time} * reciprocal) >> 64);  // this edge or the one before it
+    return static_cast<Clock>(time - clock * period < period ? clock : clock + 1);
   }
+  /// The edge at or after `time`.
+  Clock edge_after(Ps time) const { return edge_before(time + period - 1); }
+  Ps time_of(Clock clock) const { return static_cast<Ps>(clock) * period; }
+  /// How far from itself a command can forbid others.
+  Clock reach() const;
 };
 
 /// A duration in clocks as a controller programs it: rounded up, forgiving the 2.6 % of a clock by which the

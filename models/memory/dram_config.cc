@@ -21,8 +21,8 @@ class Checker {
   }
 
   void power_of_two(std::string path, std::uint32_t value, std::uint32_t least, std::uint32_t most) {
-    require(std::has_single_bit(value) && value >= least && value <= most, std::move(path),
-            fmt::format("is {}", value), fmt::format("a power of two from {} to {}", least, most));
+    require(std::has_single_bit(value) && value >= least && value <= most, std::move(path), fmt::format("is {}", value),
+            fmt::format("a power of two from {} to {}", least, most));
   }
 
   std::vector<DramProblem> take() { return std::move(problems_); }
@@ -49,23 +49,20 @@ void check_organisation(const DramOrganisation& organisation, Checker& check) {
   check.require(organisation.burst_length <= organisation.columns, "organisation.burst_length",
                 fmt::format("is {}, longer than a row", organisation.burst_length),
                 fmt::format("at most columns, {}", organisation.columns));
-  const std::array sizes{organisation.channels,     organisation.ranks, organisation.bank_groups,
-                         organisation.banks,        organisation.rows,  organisation.columns,
-                         organisation.bus_width / 8};
+  const std::array sizes{organisation.channels, organisation.ranks,   organisation.bank_groups,  organisation.banks,
+                         organisation.rows,     organisation.columns, organisation.bus_width / 8};
   int address_bits = 0;
   for (const std::uint32_t size : sizes) address_bits += std::countr_zero(size);
   check.require(address_bits <= 52, "organisation.rows", fmt::format("makes {} address bits", address_bits),
                 "a capacity of at most 4096 TiB");
   if (!check.clean()) return;
   const std::uint64_t product = capacity_bytes(organisation);
-  check.require(
-      organisation.capacity.count == 0 || organisation.capacity.count == product, "organisation.capacity",
-      fmt::format("is {}", to_string(organisation.capacity)),
-      fmt::format("what channels, ranks, banks, rows and columns make: {}", to_string(Bytes{product})));
+  check.require(organisation.capacity.count == 0 || organisation.capacity.count == product, "organisation.capacity",
+                fmt::format("is {}", to_string(organisation.capacity)),
+                fmt::format("what channels, ranks, banks, rows and columns make: {}", to_string(Bytes{product})));
   if (const auto problem = DramAddressMap::mapping_problem(organisation)) {
-    check.require(
-        false, "organisation.mapping", *problem,
-        "each of channel, rank, bankgroup, bank, row, column with all its bits, as `row:bank:column*3`");
+    check.require(false, "organisation.mapping", *problem,
+                  "each of channel, rank, bankgroup, bank, row, column with all its bits, as `row:bank:column*3`");
   }
 }
 
@@ -77,12 +74,11 @@ void check_timings(const DramTimings& timings, std::uint32_t burst_length, Check
   check.require(timings.beats_per_clock <= burst_length, "timings.beats_per_clock",
                 fmt::format("is {}", timings.beats_per_clock),
                 fmt::format("at most organisation.burst_length, {}", burst_length));
-  constexpr Clock kMost = 1'000'000;
-  const auto bounded = [&](const char* name, const Latency& value, Clock least) {
-    const bool countable = value.value <= std::uint64_t{kMost} * timings.t_ck.ps;
-    const Clock clocks = countable ? round_up_to_clocks(value, timings.t_ck.ps) : kMost + 1;
-    check.require(clocks >= least && clocks <= kMost, fmt::format("timings.{}", name),
-                  fmt::format("is {}", to_string(value)), fmt::format("{} to {} clocks", least, kMost));
+  const auto bounded = [&](const char* name, const Latency& value, Clock least, Clock most = 1000) {
+    const bool countable = value.value <= static_cast<std::uint64_t>(most) * timings.t_ck.ps;
+    const Clock clocks = countable ? round_up_to_clocks(value, timings.t_ck.ps) : most + 1;
+    check.require(clocks >= least && clocks <= most, fmt::format("timings.{}", name),
+                  fmt::format("is {}", to_string(value)), fmt::format("{} to {} clocks", least, most));
   };
   bounded("t_cl", timings.t_cl, 1);
   bounded("t_cwl", timings.t_cwl, 1);
@@ -93,7 +89,7 @@ void check_timings(const DramTimings& timings, std::uint32_t burst_length, Check
   bounded("t_rc", timings.t_rc, 1);
   bounded("t_rrd_s", timings.t_rrd_s, 1);
   bounded("t_rrd_l", timings.t_rrd_l, 1);
-  bounded("t_faw", timings.t_faw, 0);
+  bounded("t_faw", timings.t_faw, 0, 64);
   bounded("t_ccd_s", timings.t_ccd_s, 1);
   bounded("t_ccd_l", timings.t_ccd_l, 1);
   bounded("t_ccd_l_wr", timings.t_ccd_l_wr, 1);
@@ -103,16 +99,15 @@ void check_timings(const DramTimings& timings, std::uint32_t burst_length, Check
   bounded("t_wtr_l", timings.t_wtr_l, 0);
   bounded("t_rtw", timings.t_rtw, 0);
   bounded("t_rtrs", timings.t_rtrs, 0);
-  bounded("t_refi", timings.t_refi, 0);
-  bounded("t_rfc", timings.t_rfc, 0);
+  bounded("t_refi", timings.t_refi, 0, 100'000'000);
+  bounded("t_rfc", timings.t_rfc, 0, 10'000'000);
   if (!check.clean()) return;
   const DramClocks clocks(timings, burst_length);
-  const Clock needed =
-      clocks.rfc + std::max(clocks.row_cycle(DramAccess::read), clocks.row_cycle(DramAccess::write));
-  check.require(clocks.refi == 0 || clocks.refi >= needed, "timings.t_refi",
-                fmt::format("is {}, which leaves no room for an access between two refreshes",
-                            to_string(timings.t_refi)),
-                fmt::format("0 for no refresh, or at least {} clocks", needed));
+  const Clock needed = clocks.rfc + std::max(clocks.row_cycle[0], clocks.row_cycle[1]);
+  check.require(
+      clocks.refi == 0 || clocks.refi >= needed, "timings.t_refi",
+      fmt::format("is {}, which leaves no room for an access between two refreshes", to_string(timings.t_refi)),
+      fmt::format("0 for no refresh, or at least {} clocks", needed));
 }
 
 void check_controller(const DramController& controller, Checker& check) {
@@ -122,12 +117,11 @@ void check_controller(const DramController& controller, Checker& check) {
   };
   queue("read_queue", controller.read_queue);
   queue("write_queue", controller.write_queue);
-  check.require(controller.write_high >= 1 && controller.write_high <= controller.write_queue,
-                "controller.write_high", fmt::format("is {}", controller.write_high),
+  check.require(controller.write_high >= 1 && controller.write_high <= controller.write_queue, "controller.write_high",
+                fmt::format("is {}", controller.write_high),
                 fmt::format("1 to write_queue, {}", controller.write_queue));
   check.require(controller.write_low < controller.write_high, "controller.write_low",
-                fmt::format("is {}", controller.write_low),
-                fmt::format("below write_high, {}", controller.write_high));
+                fmt::format("is {}", controller.write_low), fmt::format("below write_high, {}", controller.write_high));
 }
 
 }  // namespace
@@ -137,8 +131,8 @@ std::uint64_t burst_bytes(const DramOrganisation& organisation) {
 }
 
 std::uint64_t capacity_bytes(const DramOrganisation& organisation) {
-  const std::uint64_t banks = std::uint64_t{organisation.channels} * organisation.ranks *
-                              organisation.bank_groups * organisation.banks;
+  const std::uint64_t banks =
+      std::uint64_t{organisation.channels} * organisation.ranks * organisation.bank_groups * organisation.banks;
   return banks * organisation.rows * organisation.columns * (organisation.bus_width / 8);
 }
 

@@ -37,27 +37,27 @@ struct DramOrganisation {
 };
 
 struct DramTimings {
-  Duration t_ck{625};                       ///< clock period
-  std::uint32_t beats_per_clock = 2;        ///< data beats per clock: 2, or 8 for LPDDR5 with WCK:CK = 4:1
-  Latency t_cl = Latency::cycles(22);       ///< RD to its first beat
-  Latency t_cwl = Latency::cycles(16);      ///< WR to its first beat
-  Latency t_rcd = Latency::cycles(22);      ///< ACT to RD
-  Latency t_rcd_wr = Latency::cycles(22);   ///< ACT to WR
-  Latency t_rp = Latency::cycles(22);       ///< PRE to ACT or REF
-  Latency t_ras = Latency::cycles(52);      ///< ACT to PRE
-  Latency t_rc = Latency::cycles(74);       ///< ACT to ACT of one bank
-  Latency t_rrd_s = Latency::cycles(4);     ///< ACT to ACT, other bank group
-  Latency t_rrd_l = Latency::cycles(8);     ///< ACT to ACT, same bank group
-  Latency t_faw = Latency::cycles(34);      ///< the shortest window that may hold four ACT of a rank
-  Latency t_ccd_s = Latency::cycles(4);     ///< column to column of one kind, other bank group
-  Latency t_ccd_l = Latency::cycles(8);     ///< RD to RD, same bank group
-  Latency t_ccd_l_wr = Latency::cycles(8);  ///< WR to WR, same bank group
-  Latency t_wr = Latency::cycles(24);       ///< last beat written to PRE
-  Latency t_rtp = Latency::cycles(12);      ///< RD to PRE
-  Latency t_wtr_s = Latency::cycles(4);     ///< last beat written to RD, other bank group
-  Latency t_wtr_l = Latency::cycles(12);    ///< last beat written to RD, same bank group
-  Latency t_rtw = Latency::cycles(2);   ///< data bus idle between a read burst and a following write burst
-  Latency t_rtrs = Latency::cycles(2);  ///< data bus idle between bursts of two ranks
+  Duration t_ck{625};                         ///< clock period
+  std::uint32_t beats_per_clock = 2;          ///< data beats per clock: 2, or 8 for LPDDR5 with WCK:CK = 4:1
+  Latency t_cl = Latency::cycles(22);         ///< RD to its first beat
+  Latency t_cwl = Latency::cycles(16);        ///< WR to its first beat
+  Latency t_rcd = Latency::cycles(22);        ///< ACT to RD
+  Latency t_rcd_wr = Latency::cycles(22);     ///< ACT to WR
+  Latency t_rp = Latency::cycles(22);         ///< PRE to ACT or REF
+  Latency t_ras = Latency::cycles(52);        ///< ACT to PRE
+  Latency t_rc = Latency::cycles(74);         ///< ACT to ACT of one bank
+  Latency t_rrd_s = Latency::cycles(4);       ///< ACT to ACT, other bank group
+  Latency t_rrd_l = Latency::cycles(8);       ///< ACT to ACT, same bank group
+  Latency t_faw = Latency::cycles(34);        ///< the shortest window that may hold four ACT of a rank
+  Latency t_ccd_s = Latency::cycles(4);       ///< column to column of one kind, other bank group
+  Latency t_ccd_l = Latency::cycles(8);       ///< RD to RD, same bank group
+  Latency t_ccd_l_wr = Latency::cycles(8);    ///< WR to WR, same bank group
+  Latency t_wr = Latency::cycles(24);         ///< last beat written to PRE
+  Latency t_rtp = Latency::cycles(12);        ///< RD to PRE
+  Latency t_wtr_s = Latency::cycles(4);       ///< last beat written to RD, other bank group
+  Latency t_wtr_l = Latency::cycles(12);      ///< last beat written to RD, same bank group
+  Latency t_rtw = Latency::cycles(2);         ///< data bus idle between a read burst and a following write burst
+  Latency t_rtrs = Latency::cycles(2);        ///< data bus idle between bursts of two ranks
   Latency t_refi = Latency::time(7'800'000);  ///< interval of REF of a rank; 0: no refresh
   Latency t_rfc = Latency::time(350'000);     ///< REF to the next command of its rank
 };
@@ -76,10 +76,9 @@ struct DramController {
   std::uint32_t write_low = 16;    ///< and ends when no more than these are left
   Duration write_idle{100'000};    ///< posted writes are also drained once a channel was idle for so long
   DramPagePolicy page_policy = DramPagePolicy::open;
-  Duration page_timeout{0};  ///< open policy: an unused row is precharged after this; 0: never
-  Duration frontend_latency{
-      10'000};  ///< request at the controller to its first command, and to accepting a write
-  Duration backend_latency{10'000};  ///< last beat on the bus to data at the requester's port
+  Duration page_timeout{0};           ///< open policy: an unused row is precharged after this; 0: never
+  Duration frontend_latency{10'000};  ///< request at the controller to its first command, and to accepting a write
+  Duration backend_latency{10'000};   ///< last beat on the bus to data at the requester's port
 };
 
 /// The data-sheet currents of one device on one supply. A current that is not published for a supply is best

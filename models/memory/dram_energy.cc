@@ -11,9 +11,8 @@ DramOperationEnergy::DramOperationEnergy(const DramConfig& config, const DramClo
   for (const DramRail* rail : {&config.power.core, &config.power.boost, &config.power.io}) {
     const double watts_per_ma = rail->volts * devices * 1e-3;
     const double open_bank_ma = (rail->idd3n_ma - rail->idd2n_ma) / banks;
-    activate.joules +=
-        watts_per_ma * (rail->idd0_ma * row_cycle - (rail->idd2n_ma + open_bank_ma) * row_active -
-                        rail->idd2n_ma * (row_cycle - row_active));
+    activate.joules += watts_per_ma * (rail->idd0_ma * row_cycle - (rail->idd2n_ma + open_bank_ma) * row_active -
+                                       rail->idd2n_ma * (row_cycle - row_active));
     read_burst.joules += watts_per_ma * (rail->idd4r_ma - rail->idd3n_ma) * seconds(clocks.burst);
     write_burst.joules += watts_per_ma * (rail->idd4w_ma - rail->idd3n_ma) * seconds(clocks.burst);
     refresh.joules += watts_per_ma * (rail->idd5b_ma - rail->idd2n_ma) * seconds(clocks.rfc);
@@ -30,10 +29,8 @@ DramOperationEnergy::DramOperationEnergy(const DramConfig& config, const DramClo
 }
 
 DramEnergy dram_energy(const DramOperationEnergy& operation, const DramActivity& activity) {
-  const auto times = [](std::uint64_t count, Energy each) {
-    return Energy{static_cast<double>(count) * each.joules};
-  };
-  return {.activate = times(activity.counters.activates, operation.activate),
+  const auto times = [](std::uint64_t count, Energy each) { return Energy{static_cast<double>(count) * each.joules}; };
+  return {.activate = times(activity.counters.activates(), operation.activate),
           .read = times(activity.counters.read_bursts, operation.read_burst),
           .write = times(activity.counters.write_bursts, operation.write_burst),
           .refresh = times(activity.refreshes, operation.refresh),

@@ -45,9 +45,7 @@ struct DramEnergy {
   Energy refresh;
   Energy background;
 
-  double joules() const {
-    return activate.joules + read.joules + write.joules + refresh.joules + background.joules;
-  }
+  double joules() const { return activate.joules + read.joules + write.joules + refresh.joules + background.joules; }
 };
 
 /// How often what happened in how long, over all channels.

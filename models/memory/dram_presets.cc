@@ -117,14 +117,13 @@ DramConfig ddr5_4800() {
       .t_rrd_l = cycles(12),  // max(8 nCK, 5 ns)
       .t_faw = cycles(32),    // max(32 nCK, 13.333 ns), 1 KiB page; an SPD of such a module says the same
       .t_ccd_s = cycles(8),
-      .t_ccd_l = cycles(12),  // max(8 nCK, 5 ns)
-      .t_ccd_l_wr =
-          cycles(24),  // tCCD_L_WR2, max(16 nCK, 10 ns): a full burst to a x8 device is no read-modify-write
-      .t_wr = cycles(72),     // 30 ns
-      .t_rtp = cycles(18),    // max(12 nCK, 7.5 ns)
-      .t_wtr_s = cycles(6),   // max(4 nCK, 2.5 ns)
-      .t_wtr_l = cycles(24),  // max(16 nCK, 10 ns)
-      .t_rtw = cycles(4),  // JESD79-5 tCCD_RTW with read DQS offset 0, tRPST 0.5, tWPRE 2, as in Ramulator 2
+      .t_ccd_l = cycles(12),     // max(8 nCK, 5 ns)
+      .t_ccd_l_wr = cycles(24),  // tCCD_L_WR2, max(16 nCK, 10 ns): a full burst to a x8 device is no read-modify-write
+      .t_wr = cycles(72),        // 30 ns
+      .t_rtp = cycles(18),       // max(12 nCK, 7.5 ns)
+      .t_wtr_s = cycles(6),      // max(4 nCK, 2.5 ns)
+      .t_wtr_l = cycles(24),     // max(16 nCK, 10 ns)
+      .t_rtw = cycles(4),        // JESD79-5 tCCD_RTW with read DQS offset 0, tRPST 0.5, tWPRE 2, as in Ramulator 2
       .t_rtrs = cycles(2),
       .t_refi = ns(3900),  // tREFI1, up to 85 degrees Celsius
       .t_rfc = ns(295),    // tRFC1, 16 Gb; JESD79-5 table 71
@@ -244,10 +243,8 @@ std::span<const DramPreset> dram_presets() {
   static const std::array presets{
       DramPreset{"DDR4-2400", "one channel, two ranks of 8 Gb x8 devices, 17-17-17", ddr4_2400()},
       DramPreset{"DDR4-3200", "one channel, two ranks of 8 Gb x8 devices, 22-22-22", ddr4_3200()},
-      DramPreset{"DDR5-4800", "the two channels of a DIMM, one rank of 16 Gb x8 devices, 40-39-39",
-                 ddr5_4800()},
-      DramPreset{"LPDDR5-6400", "four 16-bit channels, two ranks of 16 Gb dies, bank group mode",
-                 lpddr5_6400()},
+      DramPreset{"DDR5-4800", "the two channels of a DIMM, one rank of 16 Gb x8 devices, 40-39-39", ddr5_4800()},
+      DramPreset{"LPDDR5-6400", "four 16-bit channels, two ranks of 16 Gb dies, bank group mode", lpddr5_6400()},
       DramPreset{"HBM2E", "the 16 pseudo channels of a 16 GiB stack at 3.2 Gb/s per pin", hbm2e()},
   };
   return presets;

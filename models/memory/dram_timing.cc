@@ -1,6 +1,6 @@
 #include "pagoda/memory/dram_timing.h"
 
-#include <bit>
+#include <algorithm>
 
 #include "pagoda/base/error.h"
 
@@ -9,7 +9,7 @@ namespace {
 
 /// How far behind the floor reservations are still possible: that far back, idle time can be used for queued
 /// writes.
-constexpr Clock kLookBack = 1024;
+constexpr Clock kLookBack = 512;
 
 const DramConfig& checked(const DramConfig& config) {
   const std::vector<DramProblem> problems = find_problems(config);
@@ -21,23 +21,16 @@ const DramConfig& checked(const DramConfig& config) {
 
 }  // namespace
 
-/// Where a request stands while its bursts are served one after the other.
-struct DramTiming::Progress {
-  Ps arrival;
-  Clock at;  ///< when its bursts reach the controllers
-  bool first = true;
-  DramResponse response{};
-};
-
 DramTiming::DramTiming(const DramConfig& config)
     : config_(checked(config)),
-      clocks_(config.timings, config.organisation.burst_length),
-      map_(config.organisation),
-      operation_energy_(config, clocks_),
-      bank_shift_(std::countr_zero(config.organisation.banks)),
-      bank_group_shift_(std::countr_zero(config.organisation.bank_groups)) {
+      clocks_(std::make_unique<DramClocks>(config.timings, config.organisation.burst_length)),
+      map_(std::make_unique<DramAddressMap>(config.organisation)),
+      operation_energy_(config, *clocks_),
+      frontend_(config.controller.frontend_latency.ps),
+      backend_(config.controller.backend_latency.ps),
+      burst_shift_(map_->burst_shift()) {
   for (std::uint32_t index = 0; index < config.organisation.channels; ++index) {
-    channels_.emplace_back(config_, clocks_, index);
+    channels_.emplace_back(config_, *clocks_, *map_, index);
   }
 }
 
@@ -46,70 +39,73 @@ void DramTiming::observe(DramObserver* observer) {
 }
 
 DramResponse DramTiming::access(const DramRequest& request) {
-  if (request.floor != floor_) {
-    floor_ = request.floor;
-    floor_clock_ = static_cast<Clock>(floor_ / clocks_.period) - kLookBack;
+  if (request.floor >= next_floor_) raise_floor(request.floor);
+  const Clock at = clocks_->edge_after(request.arrival + frontend_);
+  return request.write ? write(request, at) : read(request, at);
+}
+
+void DramTiming::raise_floor(Ps floor) {
+  const Clock clock = clocks_->edge_before(floor);
+  next_floor_ = clocks_->time_of(clock + DramCalendar::kBlockClocks);
+  if (clock < kLookBack) return;
+  for (DramChannel& channel : channels_) channel.forget_before(clock - kLookBack);
+}
+
+[[gnu::always_inline]] inline DramChannel& DramTiming::route(Addr number, DramBurst& burst) {
+  const DramAddressMap::Place place = map_->place(number << burst_shift_);
+  burst = {number, place.bank, place.row};
+  return channels_[place.channel];
+}
+
+Addr DramTiming::last_burst(const DramRequest& request) const {
+  return (request.address + std::max<std::uint64_t>(request.bytes, 1) - 1) >> burst_shift_;
+}
+
+DramResponse DramTiming::read(const DramRequest& request, Clock at) {
+  Addr number = request.address >> burst_shift_;
+  DramBurst burst;
+  const DramChannel::ReadResult first = route(number, burst).read(burst, at);
+  Clock data_end = first.data_end;
+  for (const Addr last = last_burst(request); number != last;) {
+    data_end = std::max(data_end, route(++number, burst).read(burst, at).data_end);
   }
-  Progress progress{.arrival = request.arrival,
-                    .at = clocks_.edge_after(request.arrival + config_.controller.frontend_latency.ps)};
-  const int shift = map_.burst_shift();
-  const Addr first = request.address >> shift;
-  const Addr last = (request.address + std::max<std::uint64_t>(request.bytes, 1) - 1) >> shift;
-  for (Addr number = first; number <= last; ++number) {
-    const DramAddress where = map_.decode(number << shift);
-    DramChannel& channel = channels_[where.channel];
-    if (floor_clock_ > 0) channel.forget_before(floor_clock_);
-    const std::uint32_t group = (where.rank << bank_group_shift_) | where.bank_group;
-    const DramBurst burst{number, (group << bank_shift_) | where.bank, where.row, where.column};
-    if (request.write) {
-      write_burst(channel, burst, progress);
-    } else {
-      read_burst(channel, burst, progress);
-    }
-  }
-  DramResponse& response = progress.response;
+  DramResponse response;
+  response.complete = clocks_->time_of(data_end) + backend_;
+  response.queueing = clocks_->time_of(first.data_end - first.unloaded) - frontend_ - request.arrival;
   response.service = response.complete - request.arrival - response.queueing;
-  if (request.write) {
-    ++totals_.writes;
-    totals_.bytes_written += request.bytes;
-    totals_.write_queueing += response.queueing;
-  } else {
-    ++totals_.reads;
-    totals_.bytes_read += request.bytes;
-    totals_.read_queueing += response.queueing;
-    totals_.read_service += response.service;
-  }
+  response.outcome = first.outcome;
+  ++totals_.reads;
+  totals_.bytes_read += request.bytes;
+  totals_.read_queueing += response.queueing;
+  totals_.read_service += response.service;
   return response;
 }
 
-void DramTiming::read_burst(DramChannel& channel, const DramBurst& burst, Progress& progress) {
-  const DramChannel::ReadResult result = channel.read(burst, progress.at);
-  const Ps complete = clocks_.time_of(result.data_end) + config_.controller.backend_latency.ps;
-  DramResponse& response = progress.response;
-  response.complete = std::max(response.complete, complete);
-  if (!progress.first) return;
-  progress.first = false;
-  response.outcome = result.outcome;
-  const Ps alone = config_.controller.frontend_latency.ps + clocks_.time_of(result.unloaded) +
-                   config_.controller.backend_latency.ps;
-  response.queueing = complete - progress.arrival - alone;
-}
-
-void DramTiming::write_burst(DramChannel& channel, const DramBurst& burst, Progress& progress) {
-  const DramChannel::WriteResult result = channel.write(burst, progress.at);
-  DramResponse& response = progress.response;
-  response.complete = std::max(response.complete, clocks_.time_of(result.accepted));
-  response.outcome = result.outcome;
-  response.queueing = response.complete - progress.arrival - config_.controller.frontend_latency.ps;
+DramResponse DramTiming::write(const DramRequest& request, Clock at) {
+  Addr number = request.address >> burst_shift_;
+  DramBurst burst;
+  Clock accepted = route(number, burst).write(burst, at);
+  for (const Addr last = last_burst(request); number != last;) {
+    accepted = std::max(accepted, route(++number, burst).write(burst, at));
+  }
+  DramResponse response;
+  response.complete = clocks_->time_of(accepted);
+  response.queueing = response.complete - request.arrival - frontend_;
+  response.service = frontend_;
+  response.outcome = DramOutcome::queued;
+  ++totals_.writes;
+  totals_.bytes_written += request.bytes;
+  totals_.write_queueing += response.queueing;
+  return response;
 }
 
 void DramTiming::finish(Ps end) {
-  for (DramChannel& channel : channels_) channel.finish(static_cast<Clock>(end / clocks_.period));
+  for (DramChannel& channel : channels_) channel.finish(clocks_->edge_before(end));
 }
 
 DramReport DramTiming::report(Ps now) const {
   DramReport report = totals_;
-  const auto clock = static_cast<Clock>(now / clocks_.period);
+  const auto clock = clocks_->edge_before(now);
   Clock row_open = 0;
   for (const DramChannel& channel : channels_) {
     report.counters += channel.counters();
@@ -117,13 +113,12 @@ DramReport DramTiming::report(Ps now) const {
     row_open += channel.row_open(clock);
   }
   const std::uint64_t bursts = report.counters.read_bursts + report.counters.write_bursts;
-  report.bus_busy = bursts * clocks_.time_of(clocks_.burst);
+  report.bus_busy = bursts * clocks_->time_of(clocks_->burst);
   const double ranks = config_.organisation.ranks * config_.organisation.channels;
-  report.energy =
-      dram_energy(operation_energy_, {.counters = report.counters,
-                                      .refreshes = report.refreshes,
-                                      .rank_seconds = ranks * to_seconds(now),
-                                      .open_bank_seconds = to_seconds(clocks_.time_of(row_open))});
+  report.energy = dram_energy(operation_energy_, {.counters = report.counters,
+                                                  .refreshes = report.refreshes,
+                                                  .rank_seconds = ranks * to_seconds(now),
+                                                  .open_bank_seconds = to_seconds(clocks_->time_of(row_open))});
   return report;
 }
 
@@ -132,16 +127,12 @@ std::vector<DramBankReport> DramTiming::report_banks() const {
   for (std::uint32_t channel = 0; channel < channels_.size(); ++channel) {
     const std::vector<DramBank>& banks = channels_[channel].banks();
     for (std::uint32_t index = 0; index < banks.size(); ++index) {
-      const std::uint32_t group = index >> bank_shift_;
-      reports.push_back({.bank = {.channel = channel,
-                                  .rank = group >> bank_group_shift_,
-                                  .bank_group = group & (config_.organisation.bank_groups - 1),
-                                  .bank = index & (config_.organisation.banks - 1),
-                                  .row = 0,
-                                  .column = 0},
+      DramAddress where = map_->bank_address(index);
+      where.channel = channel;
+      reports.push_back({.bank = where,
                          .activates = banks[index].activates(),
-                         .row_open = clocks_.time_of(banks[index].row_open()),
-                         .busy = clocks_.time_of(banks[index].busy())});
+                         .row_open = clocks_->time_of(banks[index].row_open()),
+                         .busy = clocks_->time_of(banks[index].busy())});
     }
   }
   return reports;

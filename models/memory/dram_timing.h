@@ -20,6 +20,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "pagoda/base/access.h"
@@ -43,9 +44,8 @@ struct DramRequest {
 
 struct DramResponse {
   Ps complete = 0;  ///< read: its data is at the requester's port; write: it is accepted
-  Ps queueing =
-      0;  ///< of the time from arrival to complete, what other requests, refresh and clock edges cost
-  Ps service = 0;  ///< and the rest: what the request takes alone, given the outcome
+  Ps queueing = 0;  ///< of the time from arrival to complete, what other requests, refresh and clock edges cost
+  Ps service = 0;   ///< and the rest: what the request takes alone, given the outcome
   DramOutcome outcome = DramOutcome::closed;  ///< of its first burst
 };
 
@@ -89,22 +89,26 @@ class DramTiming {
   std::vector<DramBankReport> report_banks() const;
 
   const DramConfig& config() const { return config_; }
-  const DramAddressMap& address_map() const { return map_; }
+  const DramAddressMap& address_map() const { return *map_; }
 
  private:
-  struct Progress;
-  void read_burst(DramChannel& channel, const DramBurst& burst, Progress& progress);
-  void write_burst(DramChannel& channel, const DramBurst& burst, Progress& progress);
+  DramResponse read(const DramRequest& request, Clock at);
+  DramResponse write(const DramRequest& request, Clock at);
+  Addr last_burst(const DramRequest& request) const;
+  /// The channel that a burst lies in.
+  DramChannel& route(Addr number, DramBurst& burst);
+  void raise_floor(Ps floor);
 
   DramConfig config_;
-  DramClocks clocks_;
-  DramAddressMap map_;
+  // Channels hold references to these.
+  std::unique_ptr<const DramClocks> clocks_;
+  std::unique_ptr<const DramAddressMap> map_;
   DramOperationEnergy operation_energy_;
-  int bank_shift_;  ///< from a bank group to the banks of a channel
-  int bank_group_shift_;
+  Ps frontend_;
+  Ps backend_;
+  int burst_shift_;
   std::vector<DramChannel> channels_;
-  Ps floor_ = 0;
-  Clock floor_clock_ = 0;
+  Ps next_floor_ = 0;  ///< raising the floor below this would gain nothing
   DramReport totals_;  ///< what is counted by request
 };
 
