@@ -60,6 +60,7 @@ DramChannel::DramChannel(const DramConfig& config, const DramClocks& clocks, con
       column_stencils_{column_stencil(clocks, DramAccess::read), column_stencil(clocks, DramAccess::write)},
       banks_(std::size_t{config.organisation.ranks} << rank_shift_),
       last_reads_(config.controller.read_queue),
+      writes_(banks_.size()),
       reported_refreshes_(config.organisation.ranks) {
   for (std::uint32_t rank = 0; rank < config.organisation.ranks; ++rank) {
     refresh_.emplace_back(clocks, rank, config.organisation.ranks);

@@ -31,6 +31,8 @@ class DramWriteQueue {
     bool scheduled = false;
   };
 
+  explicit DramWriteQueue(std::size_t banks) : row_of_bank_(banks) {}
+
   std::size_t size() const { return waiting_; }
   bool empty() const { return waiting_ == 0; }
   /// When the latest of the queued writes entered.
@@ -52,8 +54,9 @@ class DramWriteQueue {
     newest_ = std::max(newest_, entered);
   }
 
-  /// Hands entries to `schedule(entry)`, the oldest first and with each those of the same row, until no more
-  /// than `keep` are left or `schedule` declines one by returning false.
+  /// Hands entries to `schedule(entry)` until no more than `keep` are left or `schedule` declines one by returning
+  /// false. In rounds: in each, a bank's oldest entry and those of the same row, in the order they came. So a bank
+  /// does not go back and forth between rows, and the banks and bank groups still take turns.
   template <typename Schedule>
   void drain(std::size_t keep, Schedule&& schedule);
 
@@ -64,24 +67,26 @@ class DramWriteQueue {
   std::array<std::uint8_t, 256> filter_{};  ///< how many entries share a slot
   std::size_t waiting_ = 0;
   Clock newest_ = 0;
+  static constexpr std::uint32_t kNoRow = ~std::uint32_t{0};
+  std::vector<std::uint32_t> row_of_bank_;  ///< in the current round of a drain
 };
 
 template <typename Schedule>
 void DramWriteQueue::drain(std::size_t keep, Schedule&& schedule) {
   bool going = true;
-  const auto hand_over = [&](Entry& entry) {
-    going = schedule(std::as_const(entry));
-    if (!going) return;
-    entry.scheduled = true;
-    --filter_[slot(entry.burst.number)];
-    --waiting_;
-  };
-  for (std::size_t i = 0; going && i < entries_.size() && waiting_ > keep; ++i) {
-    if (entries_[i].scheduled) continue;
-    const DramBurst head = entries_[i].burst;
-    for (std::size_t k = i; going && k < entries_.size() && waiting_ > keep; ++k) {
-      Entry& entry = entries_[k];
-      if (!entry.scheduled && entry.burst.bank == head.bank && entry.burst.row == head.row) hand_over(entry);
+  while (going && waiting_ > keep) {
+    std::fill(row_of_bank_.begin(), row_of_bank_.end(), kNoRow);
+    for (Entry& entry : entries_) {
+      if (waiting_ <= keep) break;
+      if (entry.scheduled) continue;
+      std::uint32_t& row = row_of_bank_[entry.burst.bank];
+      if (row == kNoRow) row = entry.burst.row;
+      if (row != entry.burst.row) continue;
+      going = schedule(std::as_const(entry));
+      if (!going) break;
+      entry.scheduled = true;
+      --filter_[slot(entry.burst.number)];
+      --waiting_;
     }
   }
   std::erase_if(entries_, [](const Entry& entry) { return entry.scheduled; });
