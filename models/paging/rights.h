@@ -15,7 +15,7 @@ enum class Rights : std::uint8_t {
   write = 2,
   execute = 4,             ///< user mode may fetch; formats without the distinction set both execute bits alike
   execute_supervisor = 8,  ///< supervisor mode may fetch
-  user = 16,               ///< user mode may access; always set in the formats of later stages
+  user = 16,               ///< user mode may access; always set for EPT and Arm stage 2, which have no such bit
   accessed = 32,           ///< nothing has to be recorded for a read (the format's flag is set, or it has none)
   dirty = 64,              ///< nothing has to be recorded for a write either
   global = 128             ///< the translation holds in every address space

@@ -184,31 +184,41 @@ void Walk::descend(unsigned stage, const Entry& entry, Rights granted) {
   reach(stage, entry.address);
 }
 
-void Walk::take_leaf(unsigned stage, const Entry& entry, Rights granted, std::uint64_t value) {
+// Whether the leaf just read lets the access through as it is; if not, the walk faults or has flags set first.
+bool Walk::admits(unsigned stage, Rights granted, std::uint64_t value) {
   const Stage& configuration = stages_[stage];
   const PageFormat& format = *configuration.format;
-  Frame& frame = frames_[stage];
+  const Frame& frame = frames_[stage];
   const Rights missing = needed_flags(frame.access) & ~granted;
-  const bool set_by_hardware = missing == Rights::none || hardware_sets(format, configuration.controls, missing);
-  const FaultCause flag_fault = has(missing, Rights::accessed) ? FaultCause::access_flag : FaultCause::dirty_flag;
-  if (!set_by_hardware && flag_fault == FaultCause::access_flag && access_flag_first(format)) {
-    refuse(flag_fault, stage, granted);
-    return;
+  const auto sets = [&](Rights flags) { return hardware_sets(format, configuration.controls, flags); };
+  const bool not_accessed = has(missing, Rights::accessed);
+  if (not_accessed && access_flag_first(format) && !sets(Rights::accessed)) {
+    refuse(FaultCause::access_flag, stage, granted);
+    return false;
   }
   const FaultCause cause = check(format, configuration.controls, granted, seen_by(stage));
-  if (cause != FaultCause::none && has(missing, Rights::accessed) &&
-      (format.accessed_if_refused >> frame.level & 1U) != 0) {
-    update(stage, value, Rights::accessed);
-    return;
-  }
-  if (cause != FaultCause::none || !set_by_hardware) {
-    refuse(cause != FaultCause::none ? cause : flag_fault, stage, granted);
-    return;
+  if (cause != FaultCause::none) {
+    if (not_accessed && (format.accessed_if_refused >> frame.level & 1U) != 0) {
+      update(stage, value, Rights::accessed);
+    } else {
+      refuse(cause, stage, granted);
+    }
+    return false;
   }
   if (missing != Rights::none) {
-    update(stage, value, missing);
-    return;
+    if (sets(missing)) {
+      update(stage, value, missing);
+    } else {
+      refuse(not_accessed ? FaultCause::access_flag : FaultCause::dirty_flag, stage, granted);
+    }
+    return false;
   }
+  return true;
+}
+
+void Walk::take_leaf(unsigned stage, const Entry& entry, Rights granted, std::uint64_t value) {
+  if (!admits(stage, granted, value)) return;
+  const Frame& frame = frames_[stage];
   translation_.stages[stage] = {.page = entry.address,
                                 .leaf = value,
                                 .leaf_address = frame.entry_memory,

@@ -169,6 +169,7 @@ class Walk {
   void ask(StepKind kind, unsigned stage);
   void take(unsigned stage, std::uint64_t value);
   void descend(unsigned stage, const Entry& entry, Rights granted);
+  bool admits(unsigned stage, Rights granted, std::uint64_t value);
   void take_leaf(unsigned stage, const Entry& entry, Rights granted, std::uint64_t value);
   void update(unsigned stage, std::uint64_t value, Rights flags);
   bool writable_by_later_stages(unsigned stage) const;
