@@ -24,7 +24,7 @@ DramCalendar::DramCalendar(std::size_t lanes, Clock reach)
 void DramCalendar::extend(Clock end_word) {
   constexpr Clock kMostWords = kHorizon / kBlockClocks;
   if (end_word - begin_word_ > kMostWords) forget_before(clock_of(end_word - kMostWords));
-  const auto capacity = static_cast<Clock>(blocks_.size() / lanes_) - 1;
+  const auto capacity = static_cast<Clock>(blocks_.size() / lanes_) - kSpare;
   if (end_word > origin_ + capacity) {
     const auto words = [this](Clock blocks) { return blocks * static_cast<Clock>(lanes_); };
     const Clock first = begin_word_ - guard_;
@@ -35,7 +35,7 @@ void DramCalendar::extend(Clock end_word) {
     origin_ = first;
     // Room for twice what is kept, so that moving costs little per block.
     const Clock wanted = 2 * (end_word - first);
-    if (wanted > capacity) blocks_.resize(static_cast<std::size_t>(words(wanted + 1)));
+    if (wanted > capacity) blocks_.resize(static_cast<std::size_t>(words(wanted + kSpare)));
   }
   end_word_ = end_word;
 }

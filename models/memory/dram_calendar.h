@@ -68,13 +68,16 @@ class DramCalendar {
     return clock_of(word) + (near != 0 ? in_near : in_far);
   }
 
-  /// Sets the bits [first, last] of a lane, which lie within the reach of a reservation at a covered clock.
+  /// Sets the bits [first, last] of a lane, which lie within the reach of a reservation at a covered clock and in at
+  /// most three words. Without branches: where words end is as good as random.
   void set(std::size_t lane, Clock first, Clock last) {
     std::uint64_t* bits = at(word_of(first)) + lane;
-    const std::uint64_t* const last_bits = at(word_of(last)) + lane;
-    std::uint64_t mask = bits_from(first);
-    for (; bits != last_bits; bits += lanes_, mask = ~std::uint64_t{0}) *bits |= mask;
-    *bits |= mask & bits_to(last);
+    const Clock words = word_of(last) - word_of(first);
+    const std::uint64_t end = bits_to(last);
+    const std::uint64_t all = ~std::uint64_t{0};
+    bits[0] |= bits_from(first) & (words == 0 ? end : all);
+    bits[lanes_] |= words == 1 ? end : words > 1 ? all : 0;
+    bits[2 * lanes_] |= words == 2 ? end : 0;
   }
 
   void mark(std::size_t lane, Clock clock) { at(word_of(clock))[lane] |= std::uint64_t{1} << bit_of(clock); }
@@ -101,10 +104,14 @@ class DramCalendar {
   void take(std::size_t lane, Clock from, Clock until) {
     constexpr std::uint64_t kEveryByte = 0x0101010101010101;
     std::uint64_t* counts = at(word_of(from)) + lane;
-    const std::uint64_t* const last_counts = at(word_of(until - 1)) + lane;
-    std::uint64_t bytes = kEveryByte & bits_from(from & -kSpan);
-    for (; counts != last_counts; counts += lanes_, bytes = kEveryByte) *counts += bytes;
-    *counts += bytes & bits_to(until - 1);
+    const Clock words = word_of(until - 1) - word_of(from);
+    const std::uint64_t end = kEveryByte & bits_to(until - 1);
+    counts[0] += bits_from(from & -kSpan) & (words == 0 ? end : kEveryByte);
+    counts[lanes_] += words == 0 ? 0 : words == 1 ? end : kEveryByte;
+    for (Clock word = 2; word <= words; ++word) {
+      counts += lanes_;
+      counts[lanes_] += word == words ? end : kEveryByte;
+    }
   }
 
   static constexpr Clock kBlockClocks = 64;
@@ -118,6 +125,9 @@ class DramCalendar {
  private:
   template <std::size_t Scopes, std::size_t Lanes>
   friend class DramStencil;
+
+  /// So that words next to covered ones can be touched without asking.
+  static constexpr Clock kSpare = 2;
 
   std::uint64_t* at(Clock word) { return blocks_.data() + static_cast<std::size_t>(word - origin_) * lanes_; }
   const std::uint64_t* at(Clock word) const {

@@ -24,6 +24,12 @@ DramStencil<2, 1> activate_stencil(const DramClocks& clocks) {
   return DramStencil<2, 1>({{{{{clocks.rrd_s - 1, clocks.rrd_s - 1}}}, {{{clocks.rrd_l - 1, clocks.rrd_l - 1}}}}});
 }
 
+/// Clocks from when a row could be precharged to when the page policy does so. The closed policy waits for nothing.
+Clock page_timeout(const DramController& controller, const DramClocks& clocks) {
+  if (controller.page_policy == DramPagePolicy::closed) return 0;
+  return controller.page_timeout.ps == 0 ? kNeverClock : clocks.edge_after(controller.page_timeout.ps);
+}
+
 }  // namespace
 
 DramCounters& DramCounters::operator+=(const DramCounters& other) {
@@ -52,8 +58,7 @@ DramChannel::DramChannel(const DramConfig& config, const DramClocks& clocks, con
       read_queue_lane_(group_lanes_ +
                        std::size_t{config.organisation.ranks} * config.organisation.bank_groups * kGroupLanes),
       write_queue_lane_(read_queue_lane_ + 1),
-      page_timeout_(config.controller.page_timeout.ps == 0 ? kNeverClock
-                                                           : clocks.edge_after(config.controller.page_timeout.ps)),
+      page_timeout_(page_timeout(config.controller, clocks)),
       write_idle_(clocks.edge_after(config.controller.write_idle.ps)),
       calendar_(write_queue_lane_ + 1, clocks.reach()),
       activate_stencil_(activate_stencil(clocks)),
@@ -191,7 +196,6 @@ void DramChannel::finish(Clock end) {
 
 /// When the page policy precharges a row if no other row is wanted.
 Clock DramChannel::planned_precharge(const RowSession& session) const {
-  if (controller_.page_policy == DramPagePolicy::closed) return session.earliest_precharge;
   return std::min(session.earliest_precharge + page_timeout_, session.latest_precharge);
 }
 
@@ -322,16 +326,17 @@ void DramChannel::commit(const Search& search, const DramBurst& burst, const Pla
 [[gnu::always_inline]] inline void DramChannel::forbid_fifth_activate(std::size_t rank_lane, Clock clock) {
   auto [before, after] = calendar_.marks_around(rank_lane + kMarkLane, clock);
   calendar_.mark(rank_lane + kMarkLane, clock);
-  // From the third ACT before the new one to the third after it. Those that are not there come out more than 64
-  // clocks away, and tFAW is at most that.
+  if ((before | after) == 0) return;
+  // From the third ACT before the new one to the third after it. Those that are not there count as 64 clocks away,
+  // where they are in no group: tFAW is at most that.
   std::array<Clock, 7> acts{};
   acts[3] = clock;
   for (std::size_t i = 1; i <= 3; ++i) {
-    const int back = std::countl_zero(before);
-    const int ahead = std::countr_zero(after);
+    const int back = std::countl_zero(before | 1);
+    const int ahead = std::countr_zero(after | std::uint64_t{1} << 63);
     acts[3 - i] = clock - 1 - back;
     acts[3 + i] = clock + 1 + ahead;
-    before &= ~(std::uint64_t{1} << 63 >> (back & 63));
+    before &= ~(std::uint64_t{1} << 63 >> back);
     after &= after - 1;
   }
   // The groups share an ACT, so what they forbid joins to one range.
@@ -349,9 +354,10 @@ void DramChannel::commit(const Search& search, const DramBurst& burst, const Pla
   const auto application = column_stencils_[search.access].at(calendar_, clock);
   application.set(kInRank, search.rank_lane);
   application.set(kInGroup, search.group_lane);
-  for (std::size_t other = 0; other < group_lanes_; other += kRankLanes) {
-    if (other != search.rank_lane) application.set(kInOtherRank, other);
+  for (std::size_t other = search.rank_lane + kRankLanes; other < group_lanes_; other += kRankLanes) {
+    application.set(kInOtherRank, other);
   }
+  for (std::size_t other = search.rank_lane; other != 0;) application.set(kInOtherRank, other -= kRankLanes);
 }
 
 // --- What becomes final ---------------------------------------------------------------------------------------------

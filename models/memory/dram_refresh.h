@@ -28,10 +28,12 @@ class DramRefresh {
 
   /// The window that `clock` lies in, or else the next one: then its begin is after `clock`.
   Window window_at(Clock clock) {
-    if (clock < current_.end && clock >= current_.begin - (current_.begin == 0 ? 0 : busy_)) return current_;
-    if (clock < first_) return current_ = {0, first_};
-    const Clock before = first_ + (clock - first_) / interval_ * interval_;
-    return current_ = {before + busy_, before + interval_};
+    if (clock < current_from_ || clock >= current_.end) {
+      const Clock before = clock < first_ ? -busy_ : first_ + (clock - first_) / interval_ * interval_;
+      current_from_ = before;
+      current_ = {before + busy_, clock < first_ ? first_ : before + interval_};
+    }
+    return current_;
   }
 
   /// The number of REF up to and including `clock`.
@@ -45,7 +47,8 @@ class DramRefresh {
   Clock interval_;
   Clock busy_;
   Clock first_;
-  Window current_;  ///< the last answer: most requests ask for it again
+  Window current_;          ///< the last answer: most requests ask for it again
+  Clock current_from_ = 0;  ///< and the earliest clock that it is right for
 };
 
 }  // namespace pagoda
