@@ -1,9 +1,9 @@
 // Host time per request of the DRAM timing core, by pattern and preset.
-#include <benchmark/benchmark.h>
-
 #include <random>
 #include <string>
 #include <vector>
+
+#include <benchmark/benchmark.h>
 
 #include "pagoda/memory/dram_timing.h"
 
@@ -19,8 +19,8 @@ enum class Pattern { stream, random };
 struct Load {
   const char* preset;
   Pattern pattern;
-  int window;         ///< requests in flight
-  Ps disorder;        ///< arrivals come up to so much earlier than the latest one
+  int window;   ///< requests in flight
+  Ps disorder;  ///< arrivals come up to so much earlier than the latest one
   int write_percent;
 };
 
@@ -48,11 +48,8 @@ void run(benchmark::State& state, const Load& load) {
   for (auto _ : state) {
     now = std::max(now, done[oldest]);
     const Addr address = load.pattern == Pattern::stream ? addresses[n] + pass : addresses[n];
-    const auto response = dram.access({.address = address,
-                                       .bytes = 64,
-                                       .write = writes[n],
-                                       .arrival = now - early[n],
-                                       .floor = now - load.disorder});
+    const auto response = dram.access(
+        {.address = address, .bytes = 64, .write = writes[n], .arrival = now - early[n], .floor = now - load.disorder});
     done[oldest] = response.complete;
     benchmark::DoNotOptimize(response);
     if (++oldest == done.size()) oldest = 0;
@@ -63,7 +60,8 @@ void run(benchmark::State& state, const Load& load) {
   }
   const auto report = dram.report(now);
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()));
-  state.counters["simulated_GB_per_s"] = static_cast<double>(report.bytes_read + report.bytes_written) / pagoda::to_ns(now);
+  state.counters["simulated_GB_per_s"] =
+      static_cast<double>(report.bytes_read + report.bytes_written) / pagoda::to_ns(now);
   const auto columns = static_cast<double>(report.counters.read_bursts + report.counters.write_bursts);
   state.counters["row_hits"] = static_cast<double>(report.counters.row_hits) / columns;
 }
