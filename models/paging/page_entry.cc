@@ -1,64 +1,23 @@
 #include "pagoda/paging/page_entry.h"
 
-#include "pagoda/paging/families.h"
+#include "pagoda/paging/entry_rules.h"
 
 namespace pagoda {
 
 Entry decode(const PageFormat& format, const StageControls& controls, unsigned level, std::uint64_t value) {
-  switch (format.family) {
-    case Family::x86: return x86::decode(format, controls, level, value);
-    case Family::ept: return ept::decode(format, controls, level, value);
-    case Family::riscv:
-    case Family::riscv_guest: return riscv::decode(format, controls.riscv, level, value);
-    case Family::armv8_stage1:
-    case Family::armv8_stage2: return armv8::decode(format, controls, level, value);
-  }
-  return {};
+  return rules::decode(format, controls, level, value);
 }
 
 FaultCause check(const PageFormat& format, const StageControls& controls, Rights granted, const StageAccess& access) {
-  switch (format.family) {
-    case Family::x86: return x86::check(controls.x86, granted, access);
-    case Family::ept: return ept::check(controls.ept, granted, access);
-    case Family::riscv:
-    case Family::riscv_guest: return riscv::check(format, controls.riscv, granted, access);
-    case Family::armv8_stage1: return armv8::check_stage1(controls.arm, granted, access);
-    case Family::armv8_stage2: return armv8::check_stage2(granted, access);
-  }
-  return FaultCause::permission;
+  return rules::check(format, controls, granted, access);
 }
 
 bool hardware_sets(const PageFormat& format, const StageControls& controls, Rights missing) {
-  switch (format.family) {
-    case Family::x86:
-    case Family::ept: return true;
-    case Family::riscv:
-    case Family::riscv_guest: return controls.riscv.adue;
-    case Family::armv8_stage1:
-    case Family::armv8_stage2:
-      return (!has(missing, Rights::accessed) || controls.arm.ha) && (!has(missing, Rights::dirty) || controls.arm.hd);
-  }
-  return false;
-}
-
-bool access_flag_first(const PageFormat& format) {
-  return format.family == Family::armv8_stage1 || format.family == Family::armv8_stage2;
-}
-
-bool table_reads_are_writes(const PageFormat& format, const StageControls& controls) {
-  return format.family == Family::x86 || (format.family == Family::ept && controls.ept.accessed_dirty);
+  return rules::hardware_sets(format, controls, missing);
 }
 
 std::uint64_t with_flags(const PageFormat& format, std::uint64_t value, Rights flags) {
-  switch (format.family) {
-    case Family::x86: return x86::with_flags(value, flags);
-    case Family::ept: return ept::with_flags(value, flags);
-    case Family::riscv:
-    case Family::riscv_guest: return riscv::with_flags(value, flags);
-    case Family::armv8_stage1:
-    case Family::armv8_stage2: return armv8::with_flags(format, value, flags);
-  }
-  return value;
+  return rules::with_flags(format, value, flags);
 }
 
 MemoryType combine_memory_types(const PageFormat& later, const StageControls& controls, MemoryType earlier,

@@ -52,13 +52,6 @@ constexpr Rights needed_flags(AccessKind kind) { return kind == AccessKind::writ
 /// Whether hardware itself sets `missing` flags; if not, their absence is a fault.
 bool hardware_sets(const PageFormat& format, const StageControls& controls, Rights missing);
 
-/// Whether a clear accessed flag is a fault that comes before the permission check (Arm).
-bool access_flag_first(const PageFormat& format);
-
-/// Whether every access to a table entry of an earlier stage counts as a write (EPT with accessed and dirty flags,
-/// x86-64 tables as AMD's nested paging uses them).
-bool table_reads_are_writes(const PageFormat& format, const StageControls& controls);
-
 /// The entry as hardware leaves it after setting accessed and/or dirty.
 std::uint64_t with_flags(const PageFormat& format, std::uint64_t value, Rights flags);
 

@@ -73,6 +73,10 @@ struct PageFormat {
   constexpr Addr entry_address(unsigned level, Addr table, Addr input) const {
     return table + index(level, input) * kEntryBytes;
   }
+  /// The same below the root, where all tables are alike.
+  static constexpr Addr inner_entry_address(unsigned level, Addr table, Addr input) {
+    return table + (input >> shift(level) & low_mask(kIndexBits)) * kEntryBytes;
+  }
   constexpr bool leaf_allowed(unsigned level) const { return (leaf_levels >> level & 1U) != 0; }
   /// Bytes of the root table, which is aligned to its size.
   constexpr std::uint64_t root_bytes() const { return std::uint64_t{kEntryBytes} << root_index_bits; }

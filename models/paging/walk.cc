@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "pagoda/paging/entry_rules.h"
+
 namespace pagoda {
 namespace {
 
@@ -33,7 +35,7 @@ FaultCause check_translation(std::span<const Stage> stages, std::span<const Righ
   for (unsigned stage = 0; stage < stages.size(); ++stage) {
     if (stages[stage].format == nullptr) continue;
     const StageAccess access = stage_access(request, stage, rights[0]);
-    const FaultCause cause = check(*stages[stage].format, stages[stage].controls, rights[stage], access);
+    const FaultCause cause = rules::check(*stages[stage].format, stages[stage].controls, rights[stage], access);
     if (cause != FaultCause::none) return cause;
   }
   return FaultCause::none;
@@ -80,7 +82,7 @@ void Walk::enter(unsigned stage, Addr address, TableAccess table, unsigned owner
   frame.access = request_.access;
   if (table != TableAccess::none) {
     const bool write =
-        table == TableAccess::write || table_reads_are_writes(*configuration.format, configuration.controls);
+        table == TableAccess::write || rules::table_reads_are_writes(*configuration.format, configuration.controls);
     frame.access = write ? AccessKind::write : AccessKind::read;
   }
   if (!configuration.format->accepts(configuration.canonical(address))) {
@@ -93,13 +95,17 @@ void Walk::enter(unsigned stage, Addr address, TableAccess table, unsigned owner
   }
 }
 
-void Walk::start(unsigned stage) { reach(stage, stages_[stage].root_of(frames_[stage].input)); }
-
-// Goes to the entry of the stage's current level in `table`.
-void Walk::reach(unsigned stage, Addr table) {
+void Walk::start(unsigned stage) {
+  const Stage& configuration = stages_[stage];
   Frame& frame = frames_[stage];
-  frame.entry = stages_[stage].format->entry_address(frame.level, table, frame.input);
+  frame.entry = configuration.format->entry_address(frame.level, configuration.root_of(frame.input), frame.input);
   active_ |= stage_bit(stage);
+  reach(stage);
+}
+
+// Has the current entry's address translated, so that the entry can be read.
+void Walk::reach(unsigned stage) {
+  Frame& frame = frames_[stage];
   if (stage + 1U == stage_count_) {
     frame.entry_memory = frame.entry;
     ask(StepKind::read, stage);
@@ -120,7 +126,7 @@ void Walk::arrive(Addr address) {
   ask((updating_ & stage_bit(stage)) != 0 ? StepKind::update : StepKind::read, stage);
 }
 
-void Walk::ask(StepKind kind, unsigned stage) {
+inline void Walk::ask(StepKind kind, unsigned stage) {
   const Frame& frame = frames_[stage];
   step_.kind = kind;
   step_.stage = static_cast<std::uint8_t>(stage);
@@ -154,49 +160,43 @@ void Walk::fail(FaultCause cause) {
 void Walk::take(unsigned stage, std::uint64_t value) {
   const Stage& configuration = stages_[stage];
   const Frame& frame = frames_[stage];
-  const Entry entry = decode(*configuration.format, configuration.controls, frame.level, value);
-  if (entry.kind == EntryKind::invalid) {
-    refuse(entry.cause, stage, Rights::none);
-    return;
-  }
+  const Entry entry = rules::decode(*configuration.format, configuration.controls, frame.level, value);
   const Rights granted = narrow(frame.granted, entry.rights);
-  if (entry.kind == EntryKind::leaf) {
-    take_leaf(stage, entry, granted, value);
-  } else if (!has(entry.rights, Rights::accessed)) {
-    update(stage, value, Rights::accessed);
+  if (entry.kind == EntryKind::table) [[likely]] {
+    if (has(entry.rights, Rights::accessed)) [[likely]] {
+      descend(stage, entry, granted);
+    } else {
+      update(stage, value, Rights::accessed);
+    }
+  } else if (entry.kind == EntryKind::leaf) {
+    if (admits(stage, granted, value)) settle(stage, entry, granted, value);
   } else {
-    descend(stage, entry, granted);
+    refuse(entry.cause, stage, Rights::none);
   }
 }
 
-void Walk::descend(unsigned stage, const Entry& entry, Rights granted) {
+inline void Walk::descend(unsigned stage, const Entry& entry, Rights granted) {
   Frame& frame = frames_[stage];
   frame.granted = granted;
   --frame.level;
-  if (lookups_) {
-    learned_ = {.kind = Learned::Kind::table,
-                .stage = static_cast<std::uint8_t>(stage),
-                .table_access = frame.table,
-                .input = frame.input,
-                .table = {.table = entry.address, .level = frame.level, .rights = granted},
-                .translation = {}};
-  }
-  reach(stage, entry.address);
+  frame.entry = PageFormat::inner_entry_address(frame.level, entry.address, frame.input);
+  if (lookups_) learn_table(stage, entry.address);
+  reach(stage);
 }
 
 // Whether the leaf just read lets the access through as it is; if not, the walk faults or has flags set first.
-bool Walk::admits(unsigned stage, Rights granted, std::uint64_t value) {
+inline bool Walk::admits(unsigned stage, Rights granted, std::uint64_t value) {
   const Stage& configuration = stages_[stage];
   const PageFormat& format = *configuration.format;
   const Frame& frame = frames_[stage];
   const Rights missing = needed_flags(frame.access) & ~granted;
-  const auto sets = [&](Rights flags) { return hardware_sets(format, configuration.controls, flags); };
+  const auto sets = [&](Rights flags) { return rules::hardware_sets(format, configuration.controls, flags); };
   const bool not_accessed = has(missing, Rights::accessed);
-  if (not_accessed && access_flag_first(format) && !sets(Rights::accessed)) {
+  if (not_accessed && rules::access_flag_first(format) && !sets(Rights::accessed)) {
     refuse(FaultCause::access_flag, stage, granted);
     return false;
   }
-  const FaultCause cause = check(format, configuration.controls, granted, seen_by(stage));
+  const FaultCause cause = rules::check(format, configuration.controls, granted, seen_by(stage));
   if (cause != FaultCause::none) {
     if (not_accessed && (format.accessed_if_refused >> frame.level & 1U) != 0) {
       update(stage, value, Rights::accessed);
@@ -205,19 +205,17 @@ bool Walk::admits(unsigned stage, Rights granted, std::uint64_t value) {
     }
     return false;
   }
-  if (missing != Rights::none) {
-    if (sets(missing)) {
-      update(stage, value, missing);
-    } else {
-      refuse(not_accessed ? FaultCause::access_flag : FaultCause::dirty_flag, stage, granted);
-    }
-    return false;
+  if (missing == Rights::none) return true;
+  if (sets(missing)) {
+    update(stage, value, missing);
+  } else {
+    refuse(not_accessed ? FaultCause::access_flag : FaultCause::dirty_flag, stage, granted);
   }
-  return true;
+  return false;
 }
 
-void Walk::take_leaf(unsigned stage, const Entry& entry, Rights granted, std::uint64_t value) {
-  if (!admits(stage, granted, value)) return;
+// The leaf translates the stage's address: the next stage takes over.
+inline void Walk::settle(unsigned stage, const Entry& entry, Rights granted, std::uint64_t value) {
   const Frame& frame = frames_[stage];
   translation_.stages[stage] = {.page = entry.address,
                                 .leaf = value,
@@ -226,15 +224,26 @@ void Walk::take_leaf(unsigned stage, const Entry& entry, Rights granted, std::ui
                                 .level = frame.level,
                                 .rights = granted,
                                 .memory_type = entry.memory_type};
-  if (lookups_) {
-    learned_ = {.kind = Learned::Kind::translation,
-                .stage = static_cast<std::uint8_t>(stage),
-                .table_access = frame.table,
-                .input = frame.input,
-                .table = {},
-                .translation = translation_.stages[stage]};
-  }
+  if (lookups_) learn_translation(stage);
   leave(stage);
+}
+
+void Walk::learn_table(unsigned stage, Addr table) {
+  const Frame& frame = frames_[stage];
+  learned_.kind = Learned::Kind::table;
+  learned_.stage = static_cast<std::uint8_t>(stage);
+  learned_.table_access = frame.table;
+  learned_.input = frame.input;
+  learned_.table = {.table = table, .level = frame.level, .rights = frame.granted};
+}
+
+void Walk::learn_translation(unsigned stage) {
+  const Frame& frame = frames_[stage];
+  learned_.kind = Learned::Kind::translation;
+  learned_.stage = static_cast<std::uint8_t>(stage);
+  learned_.table_access = frame.table;
+  learned_.input = frame.input;
+  learned_.translation = translation_.stages[stage];
 }
 
 // Has flags set in the stage's current entry, whose value is known. That is a write to the entry's page, which the later
@@ -242,7 +251,7 @@ void Walk::take_leaf(unsigned stage, const Entry& entry, Rights granted, std::ui
 void Walk::update(unsigned stage, std::uint64_t value, Rights flags) {
   Frame& frame = frames_[stage];
   frame.expected = value;
-  frame.desired = with_flags(*stages_[stage].format, value, flags);
+  frame.desired = rules::with_flags(*stages_[stage].format, value, flags);
   updating_ |= stage_bit(stage);
   if (writable_by_later_stages(stage)) {
     ask(StepKind::update, stage);
@@ -258,7 +267,6 @@ bool Walk::writable_by_later_stages(unsigned stage) const {
   return true;
 }
 
-// The stage has translated its address; the next one takes over.
 void Walk::leave(unsigned stage) {
   const Frame& frame = frames_[stage];
   active_ &= static_cast<std::uint8_t>(~stage_bit(stage));
@@ -270,7 +278,9 @@ void Walk::continue_at(const TablePointer& pointer) {
   Frame& frame = frames_[step_.stage];
   frame.level = pointer.level;
   frame.granted = pointer.rights;
-  reach(step_.stage, pointer.table);
+  frame.entry = PageFormat::inner_entry_address(pointer.level, pointer.table, frame.input);
+  active_ |= stage_bit(step_.stage);
+  reach(step_.stage);
 }
 
 void Walk::translated(const StageTranslation& translation) {
@@ -281,7 +291,8 @@ void Walk::translated(const StageTranslation& translation) {
     return;
   }
   const Stage& configuration = stages_[stage];
-  const FaultCause cause = check(*configuration.format, configuration.controls, translation.rights, seen_by(stage));
+  const FaultCause cause =
+      rules::check(*configuration.format, configuration.controls, translation.rights, seen_by(stage));
   if (cause != FaultCause::none) {
     frames_[stage].level = translation.level;
     frames_[stage].entry_memory = translation.leaf_address;
@@ -301,17 +312,17 @@ void Walk::refuse(FaultCause cause, unsigned stage, Rights granted) {
   const Frame& frame = frames_[stage];
   step_.kind = StepKind::fault;
   step_.stage = static_cast<std::uint8_t>(stage);
-  fault_ = {.cause = cause,
-            .stage = static_cast<std::uint8_t>(stage),
-            .level = frame.level,
-            .access = request_.access,
-            .privilege = request_.privilege,
-            .table = frame.table,
-            .table_stage = frame.owner,
-            .granted = static_cast<std::uint8_t>(granted),
-            .virtual_address = request_.address,
-            .stage_address = frame.input,
-            .entry_address = frame.entry_memory};
+  fault_ = Fault{.cause = cause,
+                 .stage = static_cast<std::uint8_t>(stage),
+                 .level = frame.level,
+                 .access = request_.access,
+                 .privilege = request_.privilege,
+                 .table = frame.table,
+                 .table_stage = frame.owner,
+                 .granted = static_cast<std::uint8_t>(granted),
+                 .virtual_address = request_.address,
+                 .stage_address = frame.input,
+                 .entry_address = frame.entry_memory};
 }
 
 void Walk::finish(Addr address) {

@@ -26,6 +26,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "pagoda/base/access.h"
@@ -49,7 +50,8 @@ struct WalkRequest {
   bool execute_to_read = false;  ///< RISC-V: HLVX, a load that needs execute permission
 };
 
-/// How one stage translates one page. No default values: a walk holds eight of them and must not pay for clearing them.
+/// How one stage translates one page. No default values here and in the next structs: a walk holds several of them and
+/// must not pay for clearing them.
 struct StageTranslation {
   Addr page;                ///< first byte of the output page
   std::uint64_t leaf;       ///< the entry that decided
@@ -65,9 +67,9 @@ struct StageTranslation {
 /// A place from which a stage's walk can go on: what a walk cache holds. Valid for all inputs that agree in the bits
 /// above the index of `level` (PageFormat::shift(level + 1) and up).
 struct TablePointer {
-  Addr table = 0;                ///< in the stage's output space
-  std::uint8_t level = 0;        ///< of the entries in it
-  Rights rights = kPermissions;  ///< of the entries above it
+  Addr table;          ///< in the stage's output space
+  std::uint8_t level;  ///< of the entries in it; below the root's level
+  Rights rights;       ///< of the entries above it
 };
 
 enum class StepKind : std::uint8_t { read, update, lookup, done, fault };
@@ -87,12 +89,12 @@ struct Step {
 /// What the walk learned from the last answer, for its caller's caches.
 struct Learned {
   enum class Kind : std::uint8_t { nothing, table, translation };
-  Kind kind = Kind::nothing;
-  std::uint8_t stage = 0;
-  TableAccess table_access = TableAccess::none;
-  Addr input = 0;  ///< the stage's input address
-  TablePointer table{};
-  StageTranslation translation{};
+  Kind kind;
+  std::uint8_t stage;
+  TableAccess table_access;
+  Addr input;                    ///< the stage's input address
+  TablePointer table;            ///< if kind is table
+  StageTranslation translation;  ///< if kind is translation
 };
 
 /// The result of a walk.
@@ -136,8 +138,9 @@ class Walk {
   const Learned& learned() const { return learned_; }
 
   const WalkRequest& request() const { return request_; }
+  /// After step().kind is done, or fault, respectively.
   const Translation& translation() const { return translation_; }
-  const Fault& fault() const { return fault_; }
+  const Fault& fault() const { return *fault_; }
   /// The latest translation by a stage: at a read step, those of the later stages are the ones that led to the entry.
   const StageTranslation& latest(unsigned stage) const { return translation_.stages[stage]; }
   /// The latest input address of a stage: at a fault, what its owner knows the access by.
@@ -164,13 +167,15 @@ class Walk {
   StageAccess seen_by(unsigned stage) const;
   void enter(unsigned stage, Addr address, TableAccess table, unsigned owner);
   void start(unsigned stage);
-  void reach(unsigned stage, Addr table);
+  void reach(unsigned stage);
   void arrive(Addr address);
   void ask(StepKind kind, unsigned stage);
   void take(unsigned stage, std::uint64_t value);
   void descend(unsigned stage, const Entry& entry, Rights granted);
   bool admits(unsigned stage, Rights granted, std::uint64_t value);
-  void take_leaf(unsigned stage, const Entry& entry, Rights granted, std::uint64_t value);
+  void settle(unsigned stage, const Entry& entry, Rights granted, std::uint64_t value);
+  void learn_table(unsigned stage, Addr table);
+  void learn_translation(unsigned stage);
   void update(unsigned stage, std::uint64_t value, Rights flags);
   bool writable_by_later_stages(unsigned stage) const;
   void leave(unsigned stage);
@@ -186,7 +191,7 @@ class Walk {
   Step step_;
   std::array<Frame, kMaxStages> frames_;
   Learned learned_;
-  Fault fault_;
+  std::optional<Fault> fault_;
   Translation translation_;
 };
 

@@ -34,6 +34,8 @@ class Oracle {
       output = riscv(s, name, address, access, table);
     } else if (name.starts_with("ept")) {
       output = ept(s, name == "ept-5" ? 5 : 4, address, access, table);
+    } else if (name.starts_with("armv8")) {
+      output = arm(s, name, address, access, table);
     } else {
       output = x86(s, name == "x86-64-5" ? 5 : 4, address, access, table);
     }
@@ -231,6 +233,72 @@ class Oracle {
       return bits(frame, 51, shift) << shift | bits(gpa, shift - 1, 0);
     }
     return {};
+  }
+
+  // Arm ARM D8.2 to D8.5, 4 KiB granule. Names: armv8-s1[-N], armv8-s2[-N[-lL]].
+  std::optional<Addr> arm(unsigned s, const std::string& name, Addr va, char access, char table) {
+    const StageControls& c = stages_[s].controls;
+    const bool second = name[7] == '2';
+    const int n = name.size() > 8 ? std::stoi(name.substr(9, 2)) : 48;
+    int level = n >= 40 ? 0 : n >= 31 ? 1 : 2;
+    if (name.size() > 11) level = name.back() - '0';
+    Addr a = stages_[s].root;
+    if (bits(va, 63, n) != 0) {
+      if (second || bits(va, 63, n) != bits(~0ULL, 63, n)) return fail(s, "translation", va, table);
+      a = stages_[s].upper_root;
+    }
+    bool ap_no_el0 = false, ap_read_only = false, uxn = false, pxn = false;
+    for (bool first = true;; first = false, ++level) {
+      const int shift = 12 + 9 * (3 - level);
+      const int width = first ? n - shift : 9;
+      const Addr entry = a + bits(va, shift + width - 1, shift) * 8;
+      const auto their_level = static_cast<unsigned>(3 - level);
+      Addr where = 0;
+      std::uint64_t* descriptor = fetch_entry(s, their_level, entry, where);
+      if (descriptor == nullptr) return {};
+      const std::uint64_t d = *descriptor;
+      const bool is_table = level < 3 && b(d, 1);
+      if (!b(d, 0) || (level == 3 && !b(d, 1)) || (level == 0 && !b(d, 1))) return fail(s, "translation", va, table);
+      if (c.physical_bits < 48 && bits(d, 47, c.physical_bits) != 0) return fail(s, "address-size", va, table);
+      a = d & 0x0000'ffff'ffff'f000;
+      if (is_table) {
+        if (second || c.arm.hpd) continue;
+        pxn = pxn || b(d, 59);
+        uxn = uxn || b(d, 60);
+        ap_no_el0 = ap_no_el0 || b(d, 61);
+        ap_read_only = ap_read_only || b(d, 62);
+        continue;
+      }
+      if (!b(d, 10) && !c.arm.ha) return fail(s, "access-flag", va, table);
+      const bool clean = c.arm.hd && b(d, 51);
+      bool allowed = false;
+      if (second) {
+        const bool executes = bits(d, 54, 53) == 0 || bits(d, 54, 53) == (request_.user ? 1U : 3U);
+        allowed = access == 'r' ? b(d, 6) : access == 'w' ? b(d, 7) || clean : executes;
+      } else {
+        const bool el0 = b(d, 6) && !ap_no_el0;
+        const bool writable = (!b(d, 7) || clean) && !ap_read_only;
+        allowed = arm_stage1_allows(c.arm, access, el0, writable, uxn || b(d, 54), pxn || b(d, 53));
+        if (s == 0) user_linear_ = el0;
+      }
+      if (!allowed) return fail(s, "permission", va, table);
+      std::uint64_t want = d | 1U << 10;
+      if (access == 'w' && clean) want = second ? want | 1U << 7 : want & ~(1ULL << 7);
+      if (want != d && !write_entry(s, their_level, entry, where, want)) return {};
+      const int span = shift + (b(d, 52) ? 4 : 0);
+      size(s, static_cast<unsigned>(span), table);
+      return bits(a, 47, span) << span | bits(va, span - 1, 0);
+    }
+  }
+
+  bool arm_stage1_allows(const ArmControls& c, char access, bool el0, bool writable, bool uxn, bool pxn) const {
+    if (request_.user) {
+      if (access == 'x') return !uxn && !(c.wxn && el0 && writable);
+      return el0 && (access == 'r' || writable);
+    }
+    if (access == 'x') return !pxn && !(el0 && writable) && !(c.wxn && writable);
+    if (c.pan && (el0 || (c.epan && !uxn))) return false;
+    return access == 'r' || writable;
   }
 
   const std::vector<Stage>& stages_;

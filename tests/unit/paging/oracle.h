@@ -36,7 +36,7 @@ struct OracleRequest {
   bool hlvx = false;
 };
 
-/// Translates through x86-64, EPT and RISC-V stages; as second stages x86-64 tables follow AMD's nested paging.
+/// Translates through x86-64, EPT, RISC-V and Arm stages; as second stages x86-64 tables follow AMD's nested paging.
 OracleResult oracle_translate(const std::vector<Stage>& stages, const OracleRequest& request,
                               const EntryMemory& memory);
 

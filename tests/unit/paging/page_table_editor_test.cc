@@ -38,7 +38,7 @@ class CountingFrames : public FrameSource {
 };
 
 class Editor : public testing::TestWithParam<const char*> {
- protected:
+ public:
   Editor() {
     stage.format = find_page_format(GetParam());
     stage.controls.riscv = {.svnapot = true, .adue = true};

@@ -17,7 +17,7 @@ constexpr std::uint64_t kUserPage = 0xdf;  // D A U X W R V
 // Sv39 over Sv39x4 by hand. The guest's root lies at guest-physical 0x1000, its other tables at 0x2000 and 0x3000; the
 // second stage maps each guest page g to 0x80'0000 + g with 4 KiB pages. Guest page 0x4000 is data.
 class TwoStages : public testing::Test {
- protected:
+ public:
   static constexpr Addr kVa = 0x1'2345'6789;  // vpn[2] 4, vpn[1] 0x11a, vpn[0] 0x56
   static constexpr Addr kGuestRoot = 0x1000;
   static constexpr Addr kHost = 0x80'0000;
@@ -173,7 +173,7 @@ TEST_F(TwoStages, RefusedMemoryIsReportedWhereItHappened) {
 // --- one stage -------------------------------------------------------------------------------------------------------
 
 class OneStage : public testing::Test {
- protected:
+ public:
   static constexpr Addr kLeaf = 0x3000 + 5 * 8;
   OneStage() {
     test::fill(memory.store, {{0x1000, rv(0x2000, kPointer)}, {0x2000, rv(0x3000, kPointer)}});

@@ -56,7 +56,7 @@ class CachingMemory : public TableMemory {
 };
 
 class Hints : public testing::Test {
- protected:
+ public:
   static constexpr Addr kVa = 0x7f12'3456'7000;
   static constexpr Rights kAll = kPermissions | kFlags;
 
