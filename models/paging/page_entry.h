@@ -1,7 +1,7 @@
 // What one page-table entry means, and the rules by which its rights allow an access.
 //
 // Everything here is a pure function of format, controls and bits. The formats' families differ in semantics, not only
-// in bit positions, so each family has one file (family_*.cc) and these functions select it.
+// in bit positions, so each family has its own files (family_*) and these functions select it.
 #pragma once
 
 #include <cstdint>
@@ -61,7 +61,7 @@ MemoryType combine_memory_types(const PageFormat& later, const StageControls& co
 
 /// What a leaf is to say.
 struct LeafSpec {
-  Addr address = 0;                               ///< first byte of the entry's page
+  Addr address = 0;                               ///< first byte of the page, or of the entry's own part of a group
   Rights rights = Rights::read | Rights::user;    ///< including accessed, dirty, global
   MemoryType memory_type = MemoryType::platform;  ///< platform: the format's ordinary cached memory
   bool group = false;                             ///< one of 16 that form a NAPOT or contiguous page

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <stdexcept>
 
 #include "pagoda/paging/entry_rules.h"
 
@@ -41,12 +42,13 @@ FaultCause check_translation(std::span<const Stage> stages, std::span<const Righ
   return FaultCause::none;
 }
 
-// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): frames, step and translation are written before they are read
 Walk::Walk(std::span<const Stage> stages, const WalkRequest& request, Lookups lookups)
     : stages_(stages.data()),
-      stage_count_(static_cast<std::uint8_t>(std::min<std::size_t>(stages.size(), kMaxStages))),
+      stage_count_(static_cast<std::uint8_t>(stages.size())),
       lookups_(lookups == Lookups::on),
       request_(request) {
+  if (stages.size() > kMaxStages) throw std::length_error("a walk has at most 8 stages");
+  learned_.kind = Learned::Kind::nothing;
   enter(0, request.address, TableAccess::none, 0);
 }
 

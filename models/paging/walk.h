@@ -116,7 +116,7 @@ enum class Lookups : bool { off, on };
 
 class Walk {
  public:
-  /// At most kMaxStages stages. With lookups on, the walk asks before each stage starts and reports what it learned.
+  /// At most kMaxStages stages, else std::length_error. With lookups on, the walk asks before each stage starts and reports what it learned.
   Walk(std::span<const Stage> stages, const WalkRequest& request, Lookups lookups = Lookups::off);
 
   const Step& step() const { return step_; }
@@ -129,7 +129,8 @@ class Walk {
   void updated(bool success, std::uint64_t current);
 
   /// Answers to a lookup. A complete translation is used if it needs no flag set for this access; if its rights refuse
-  /// the access, the walk faults. A caller that wants memory asked again before faulting answers miss() instead.
+  /// the access, the walk faults. A caller that wants memory asked again before faulting answers miss() instead. A
+  /// translation may also come from elsewhere than this stage's tables, as an IOMMU's of an MSI address does.
   void continue_at(const TablePointer& pointer);
   void translated(const StageTranslation& translation);
   void miss();
