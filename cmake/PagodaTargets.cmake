@@ -2,6 +2,7 @@
 #
 #   pagoda_library(NAME SOURCES ... [DEPENDS public...] [PRIVATE_DEPENDS ...])   a folder of models/, as pagoda::NAME
 #   pagoda_test(NAME SOURCES ... DEPENDS ...)                                    a GoogleTest program, one ctest per case
+#   pagoda_fuzzer(NAME SOURCES ... DEPENDS ... CORPUS DIR)                       a libFuzzer program, run briefly by ctest
 #   pagoda_require_all_listed(DIR)                                               a forgotten test source fails here
 #   pagoda_install_package()                                                     find_package(pagoda) for others
 #
@@ -73,6 +74,20 @@ function(pagoda_test name)
   target_compile_definitions(${name} PRIVATE
     PAGODA_SOURCE_DIR="${PROJECT_SOURCE_DIR}" PAGODA_PROGRAM="${PROJECT_BINARY_DIR}/pagoda")
   gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+endfunction()
+
+set(PAGODA_FUZZ_SECONDS 10 CACHE STRING "How long ctest runs each fuzzer")
+function(pagoda_fuzzer name)
+  cmake_parse_arguments(ARG "" "CORPUS" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES} ${PROJECT_SOURCE_DIR}/tests/fuzz/sc_main.cc)
+  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} pagoda_build_options)
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  # What a run finds goes to the first folder, so that the seeds stay as they are.
+  file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/${name}-found)
+  add_test(NAME ${name} COMMAND ${name} -max_total_time=${PAGODA_FUZZ_SECONDS} -timeout=10 -rss_limit_mb=2048
+           -artifact_prefix=${CMAKE_CURRENT_BINARY_DIR}/${name}-
+           ${CMAKE_CURRENT_BINARY_DIR}/${name}-found ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_CORPUS})
 endfunction()
 
 function(pagoda_require_all_listed directory)

@@ -10,8 +10,7 @@ namespace {
 
 using namespace binary_format;
 
-static_assert(kBlockHeaderBytes + kLongestPayload <= TraceInput::kWindowBytes,
-              "a block is decoded in the window");
+static_assert(kBlockHeaderBytes + kLongestPayload <= TraceInput::kWindowBytes, "a block is decoded in the window");
 
 constexpr char kAllowed[] = "allowed: an intact binary trace of version 1";
 
@@ -33,8 +32,7 @@ bool take_varint(const char*& at, const char* end, std::uint64_t& value) {
 
 }  // namespace
 
-BinaryReader::BinaryReader(std::unique_ptr<TraceInput> input)
-    : TraceReader(TraceFormat::binary, std::move(input)) {
+BinaryReader::BinaryReader(std::unique_ptr<TraceInput> input) : TraceReader(TraceFormat::binary, std::move(input)) {
   read_header();
 }
 
@@ -54,11 +52,11 @@ std::size_t BinaryReader::decode(std::span<Access> out) {
   while (count < out.size()) {
     if (left_in_block_ == 0 && !open_block()) break;
     const std::size_t wanted = std::min<std::size_t>(out.size() - count, left_in_block_);
-    for (Access& access : out.subspan(count, wanted)) {
-      if (!decode_record(access)) fail_in_block("a record is damaged");
-    }
-    count += wanted;
-    left_in_block_ -= static_cast<std::uint32_t>(wanted);
+    std::size_t decoded = 0;
+    while (decoded < wanted && decode_record(out[count + decoded])) ++decoded;
+    count += decoded;
+    left_in_block_ -= static_cast<std::uint32_t>(decoded);
+    if (decoded < wanted) fail_in_block("a record is damaged");
     if (left_in_block_ == 0 && at_ != payload_.data() + payload_.size()) fail_in_block("bytes are left over");
   }
   return count;
@@ -70,15 +68,13 @@ bool BinaryReader::open_block() {
   payload_ = {};
   ++block_number_;
   std::string_view bytes = input().peek(kBlockHeaderBytes);
-  if (bytes.size() < kBlockHeaderBytes)
-    fail_in_block("the trace ends without its end block: it is truncated");
+  if (bytes.size() < kBlockHeaderBytes) fail_in_block("the trace ends without its end block: it is truncated");
   const auto records = load_little_endian<std::uint32_t>(bytes.data());
   const auto length = load_little_endian<std::uint32_t>(bytes.data() + 4);
   const auto expected = load_little_endian<std::uint64_t>(bytes.data() + 8);
   if (records > kBlockRecords || length > kLongestPayload) fail_in_block("the block header is damaged");
   bytes = input().peek(kBlockHeaderBytes + length);
-  if (bytes.size() < kBlockHeaderBytes + length)
-    fail_in_block("the trace ends inside the block: it is truncated");
+  if (bytes.size() < kBlockHeaderBytes + length) fail_in_block("the trace ends inside the block: it is truncated");
   const std::string_view payload = bytes.substr(kBlockHeaderBytes);
   if (checksum(records, payload) != expected) fail_in_block("the checksum differs");
   if (records == 0) {
@@ -154,9 +150,8 @@ bool BinaryReader::decode_record(Access& access) {
 }
 
 void BinaryReader::fail_in_block(const std::string& problem) const {
-  fail_at(
-      "block " + std::to_string(block_number_) + " after record " + std::to_string(records_ - left_in_block_),
-      problem, kAllowed);
+  fail_at("block " + std::to_string(block_number_) + " after record " + std::to_string(records_ - left_in_block_),
+          problem, kAllowed);
 }
 
 void BinaryReader::restart() {

@@ -103,11 +103,9 @@ class Check {
     check_region();
     check_ratio(config_.write_ratio, "write_ratio");
     if (picks_elements()) check_elements();
-    if (config_.kind == PatternKind::strided)
-      require(config_.stride.count > 0, "stride", "0", "at least 1 B");
+    if (config_.kind == PatternKind::strided) require(config_.stride.count > 0, "stride", "0", "at least 1 B");
     if (config_.kind == PatternKind::zipf) {
-      require(config_.zipf_exponent >= 0 && config_.zipf_exponent <= 4, "zipf_exponent", "out of range",
-              "0 to 4");
+      require(config_.zipf_exponent >= 0 && config_.zipf_exponent <= 4, "zipf_exponent", "out of range", "0 to 4");
     }
   }
 
@@ -120,16 +118,16 @@ class Check {
     require(config_.access_size.count - 1 < kMaxAccessBytes, "access_size", "out of range", "1 B to 4 KiB");
     require(config_.size.count >= config_.access_size.count, "size", "smaller than one access",
             "at least access_size, " + to_string(config_.access_size));
-    require(config_.base + (config_.size.count - 1) >= config_.base, "size",
-            "the region goes beyond the last address", "base + size up to 2^64");
+    require(config_.base + (config_.size.count - 1) >= config_.base, "size", "the region goes beyond the last address",
+            "base + size up to 2^64");
   }
 
   void check_elements() const {
     require(config_.element.count >= config_.access_size.count, "element", "smaller than one access",
             "at least access_size, " + to_string(config_.access_size));
     const bool is_hot_cold = config_.kind == PatternKind::hot_cold;
-    require(config_.size.count / config_.element.count >= (is_hot_cold ? 2 : 1), "size",
-            "too small for its elements", is_hot_cold ? "at least two elements" : "at least one element");
+    require(config_.size.count / config_.element.count >= (is_hot_cold ? 2 : 1), "size", "too small for its elements",
+            is_hot_cold ? "at least two elements" : "at least one element");
     if (!is_hot_cold) return;
     check_ratio(config_.hot_fraction, "hot_fraction");
     check_ratio(config_.hot_share, "hot_share");

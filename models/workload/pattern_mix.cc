@@ -41,8 +41,7 @@ std::size_t MixSource::fill(std::span<Access> out) {
 
 MixSource::Part& MixSource::draw() {
   const std::uint64_t random = engine_();
-  return *std::find_if(parts_.begin(), parts_.end() - 1,
-                       [&](const Part& part) { return random < part.up_to; });
+  return *std::find_if(parts_.begin(), parts_.end() - 1, [&](const Part& part) { return random < part.up_to; });
 }
 
 Access MixSource::next(Part& part) {

@@ -2,9 +2,8 @@
 // after restart().
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-
-#include <boost/random/uniform_int_distribution.hpp>
 
 #include "pagoda/workload/pattern.h"
 #include "pagoda/workload/pattern_permutation.h"
@@ -64,19 +63,15 @@ class Stepping {
 class Uniform {
  public:
   explicit Uniform(const PatternConfig& config)
-      : elements_(config),
-        seed_(derived_seed(config.seed, kAddresses)),
-        engine_(seed_),
-        pick_(0, elements_.count() - 1) {}
+      : elements_(config), seed_(derived_seed(config.seed, kAddresses)), engine_(seed_) {}
 
-  std::uint64_t next() { return elements_.offset(pick_(engine_)); }
+  std::uint64_t next() { return elements_.offset(uniform_below(engine_, elements_.count())); }
   void restart() { engine_.seed(seed_); }
 
  private:
   Elements elements_;
   std::uint64_t seed_;
   PatternEngine engine_;
-  boost::random::uniform_int_distribution<std::uint64_t> pick_;
 };
 
 class Zipf {
@@ -131,13 +126,14 @@ class HotCold {
         seed_(derived_seed(config.seed, kAddresses)),
         engine_(seed_),
         is_hot_(config.hot_share),
-        hot_(0, hot_elements(config, elements_.count()) - 1),
-        cold_(hot_.max() + 1, elements_.count() - 1),
+        hot_(hot_elements(config, elements_.count())),
         order_(elements_.count(), derived_seed(config.seed, kOrder)),
         scattered_(config.scattered) {}
 
   std::uint64_t next() {
-    const std::uint64_t index = is_hot_(engine_) ? hot_(engine_) : cold_(engine_);
+    const bool is_hot = is_hot_(engine_);
+    const std::uint64_t first = is_hot ? 0 : hot_;
+    const std::uint64_t index = first + uniform_below(engine_, is_hot ? hot_ : elements_.count() - hot_);
     return elements_.offset(scattered_ ? order_(index) : index);
   }
   void restart() { engine_.seed(seed_); }
@@ -152,8 +148,7 @@ class HotCold {
   std::uint64_t seed_;
   PatternEngine engine_;
   Coin is_hot_;
-  boost::random::uniform_int_distribution<std::uint64_t> hot_;
-  boost::random::uniform_int_distribution<std::uint64_t> cold_;
+  std::uint64_t hot_;  // the elements below this one are hot
   Permutation order_;
   bool scattered_;
 };

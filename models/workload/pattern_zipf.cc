@@ -9,16 +9,7 @@
 namespace pagoda {
 namespace {
 
-__extension__ using Wide = unsigned __int128;
-
 constexpr std::uint64_t kRanksPerWidth = 128;
-
-/// `random` of 2^64 mapped to 0 .. count - 1, and what is left of it as another random number.
-std::uint64_t scaled(std::uint64_t random, std::uint64_t count, std::uint64_t& rest) {
-  const Wide product = Wide{random} * count;
-  rest = static_cast<std::uint64_t>(product);
-  return static_cast<std::uint64_t>(product >> 64);
-}
 
 constexpr double kLn2 = 0.693147180559945309417;
 
@@ -57,8 +48,7 @@ ZipfDistribution::ZipfDistribution(std::uint64_t ranks, double exponent) : expon
 
 void ZipfDistribution::make_bins(std::uint64_t ranks) {
   for (std::uint64_t first = 1; first <= ranks;) {
-    const std::uint64_t width =
-        std::min(std::max<std::uint64_t>(1, first / kRanksPerWidth), ranks - first + 1);
+    const std::uint64_t width = std::min(std::max<std::uint64_t>(1, first / kRanksPerWidth), ranks - first + 1);
     bins_.push_back(
         {std::numeric_limits<std::uint64_t>::max(), static_cast<std::uint32_t>(bins_.size()), first, width});
     first += width;
@@ -69,8 +59,7 @@ void ZipfDistribution::make_aliases() {
   std::vector<double> share;  // of each bin, 1 being the average
   double total = 0;
   for (const Bin& bin : bins_) {
-    share.push_back(static_cast<double>(bin.width) /
-                    portable_power(static_cast<double>(bin.first), exponent_));
+    share.push_back(static_cast<double>(bin.width) / portable_power(static_cast<double>(bin.first), exponent_));
     total += share.back();
   }
   std::vector<std::uint32_t> below;
@@ -97,11 +86,11 @@ void ZipfDistribution::make_aliases() {
 std::uint64_t ZipfDistribution::operator()(PatternEngine& engine) const {
   while (true) {
     std::uint64_t rest = 0;
-    const Bin* bin = &bins_[scaled(engine(), bins_.size(), rest)];
-    if (rest >= bin->keep) bin = &bins_[bin->alias];
-    if (bin->width == 1) return bin->first - 1;
-    const std::uint64_t offset = scaled(engine(), bin->width, rest);
-    if (accept(*bin, offset, rest)) return bin->first - 1 + offset;
+    const std::uint64_t drawn = scaled(engine(), bins_.size(), rest);
+    const Bin& bin = bins_[rest < bins_[drawn].keep ? drawn : bins_[drawn].alias];
+    if (bin.width == 1) return bin.first - 1;
+    const std::uint64_t offset = scaled(engine(), bin.width, rest);
+    if (accept(bin, offset, rest)) return bin.first - 1 + offset;
   }
 }
 

@@ -7,7 +7,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "pagoda/workload/decompress.h"
 
@@ -27,7 +26,7 @@ class TraceInput {
   /// The next `wanted` bytes, fewer only if the stream ends before. Valid until the next call.
   std::string_view peek(std::size_t wanted) {
     if (end_ - begin_ < wanted) refill(wanted);
-    return {buffer_.data() + begin_, end_ - begin_ < wanted ? end_ - begin_ : wanted};
+    return {buffer_.get() + begin_, end_ - begin_ < wanted ? end_ - begin_ : wanted};
   }
 
   /// Passes over bytes that peek() has given.
@@ -36,7 +35,7 @@ class TraceInput {
   /// The next line without its line break (LF or CR LF; the last line may lack it); false at the end. Valid
   /// until the next call. A line longer than the window comes in pieces.
   bool next_line(std::string_view& line) {
-    const char* const from = buffer_.data() + begin_;
+    const char* const from = buffer_.get() + begin_;
     const void* const newline = std::memchr(from, '\n', end_ - begin_);
     if (newline == nullptr) return next_line_after_refill(line);
     const std::size_t length = static_cast<std::size_t>(static_cast<const char*>(newline) - from);
@@ -59,7 +58,7 @@ class TraceInput {
 
   std::string name_;
   DecompressedBytes bytes_;
-  std::vector<char> buffer_;
+  std::unique_ptr<char[]> buffer_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   std::uint64_t dropped_ = 0;  // bytes that were moved out of the buffer

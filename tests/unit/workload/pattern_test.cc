@@ -65,8 +65,8 @@ TEST(Pattern, StridedTakesStepsAndStartsAgain) {
 }
 
 // The addresses of the next five tests come from an implementation in another language, with integers of arbitrary
-// precision, of what the headers describe and of Boost's uniform_int_distribution; its Mersenne twister gave the
-// 10000th value that the C++ standard states.
+// precision, of what the headers and the papers that they name describe; its Mersenne twister gave the 10000th value
+// that the C++ standard states.
 
 TEST(Pattern, RandomIsTheSameOnEveryMachine) {
   const PatternConfig config{.kind = PatternKind::random, .seed = 42, .count = 100'000, .size = Bytes{64'000}};
