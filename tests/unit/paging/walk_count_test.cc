@@ -118,8 +118,9 @@ TEST(Walk, StagesWithoutFormatPassAddressesThrough) {
 }
 
 TEST(Walk, HasAtMostEightStages) {
-  const std::array<Stage, kMaxStages + 1> stages{};
-  Walk most(std::span(stages).first<kMaxStages>(), {.address = 5});
+  const std::vector<Stage> stages(kMaxStages + 1);
+  const std::vector<Stage> fewer(kMaxStages);
+  Walk most(fewer, {.address = 5});
   EXPECT_EQ(most.translation().output, 5U);
   EXPECT_THROW(Walk(stages, {}), std::length_error);
 }
