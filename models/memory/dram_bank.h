@@ -10,14 +10,18 @@
 
 namespace pagoda {
 
-/// One row from its ACT to its PRE. The PRE is not fixed while later accesses may still join the row: all that is
-/// known is the earliest clock that the accesses so far allow.
+/// Accesses to one row that follow closely. A session begins with an ACT, or it continues the one before it with the
+/// row still open; it ends with a PRE unless the next one continues it. Sessions that continue each other have room
+/// between them for another row: a request that comes late in call order may claim it, and the session after it then
+/// gets an ACT of its own.
 struct RowSession {
-  Clock activate;
-  Clock earliest_precharge;
-  Clock latest_precharge;    ///< what the next refresh allows
-  std::int32_t last_column;  ///< its latest RD or WR, in clocks after ACT
-  std::uint32_t row;
+  Clock begin = 0;               ///< its ACT, or its first RD or WR if it continues
+  Clock activate = 0;            ///< the ACT that opened the row
+  Clock earliest_precharge = 0;  ///< what the accesses to the open row so far allow
+  Clock latest_precharge = 0;    ///< what the next refresh allows
+  Clock last_column = 0;         ///< its latest RD or WR
+  std::uint32_t row = 0;
+  bool continues = false;
 };
 
 /// The row sessions of one bank in time order, from the last one that began before what can still be reserved.
@@ -29,7 +33,7 @@ class DramBank {
   /// How many sessions began at or before `clock`.
   std::size_t begun_until(Clock clock) const {
     std::size_t end = end_;
-    while (end > begin_ && sessions_[end - 1].activate > clock) --end;
+    while (end > begin_ && sessions_[end - 1].begin > clock) --end;
     return end - begin_;
   }
 
@@ -40,21 +44,20 @@ class DramBank {
     if (full()) make_room();
     for (std::size_t i = end_++; i > begin_ + index; --i) sessions_[i] = sessions_[i - 1];
     sessions_[begin_ + index] = session;
-    ++activates_;
   }
 
-  /// An access joins a session.
-  void join(std::size_t index, Clock column, Clock earliest_precharge) {
-    RowSession& session = sessions_[begin_ + index];
-    session.last_column = std::max(session.last_column, static_cast<std::int32_t>(column - session.activate));
-    session.earliest_precharge = std::max(session.earliest_precharge, earliest_precharge);
-  }
+  RowSession& at(std::size_t index) { return sessions_[begin_ + index]; }
 
-  /// Forgets the first session, which was precharged at `precharge`.
-  void retire_first(Clock precharge, Clock row_precharge) {
+  /// Whether the row of a session stays open until the next session.
+  bool continued(std::size_t index) const { return index + 1 < size() && (*this)[index + 1].continues; }
+
+  void count_activate() { ++activates_; }
+
+  /// Forgets the first session, which ended at `end`: with its PRE, or where the next one continues it.
+  void retire_first(Clock end, Clock row_precharge) {
     const RowSession& session = sessions_[begin_++];
-    row_open_ += precharge - session.activate;
-    busy_ += session.earliest_precharge + row_precharge - session.activate;
+    row_open_ += end - session.begin;
+    busy_ += std::min(end, session.earliest_precharge) + row_precharge - session.begin;
   }
 
   std::uint64_t activates() const { return activates_; }

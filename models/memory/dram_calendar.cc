@@ -3,13 +3,7 @@
 namespace pagoda {
 namespace {
 
-constexpr std::uint64_t kTopBits = 0x8080808080808080;
 constexpr Clock kFirstBlocks = 64;
-
-/// The top bit of each byte that is at least `entries`; bytes and entries are below 128.
-std::uint64_t bytes_at_least(std::uint64_t bytes, std::uint32_t entries) {
-  return (bytes + (0x80 - entries) * (kTopBits >> 7)) & kTopBits;
-}
 
 }  // namespace
 
@@ -53,8 +47,8 @@ static_assert(DramCalendar::kSpan == 8);
 
 Clock DramCalendar::first_below(std::size_t lane, Clock from, std::uint32_t entries) const {
   Clock word = word_of(from);
-  std::uint64_t relevant = kTopBits & bits_from(from & -kSpan);
-  for (; word < end_word_; ++word, relevant = kTopBits) {
+  std::uint64_t relevant = (kEveryByte << 7) & bits_from(from & -kSpan);
+  for (; word < end_word_; ++word, relevant = (kEveryByte << 7)) {
     const std::uint64_t below = ~bytes_at_least(at(word)[lane], entries) & relevant;
     if (below != 0) return std::max(from, clock_of(word) + std::countr_zero(below) - (kSpan - 1));
   }

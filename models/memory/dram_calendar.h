@@ -100,17 +100,16 @@ class DramCalendar {
   Clock first_below(std::size_t lane, Clock from, std::uint32_t entries) const;
   /// The first clock after the last one in [from, until) at which `entries` or more are taken; `from` if there is none.
   Clock after_full(std::size_t lane, Clock from, Clock until, std::uint32_t entries) const;
-  /// Takes one more entry during [from, until), which is covered.
+  /// Takes one more entry during [from, until), which is covered. Counts stay at kMostEntries once they are there.
   void take(std::size_t lane, Clock from, Clock until) {
-    constexpr std::uint64_t kEveryByte = 0x0101010101010101;
     std::uint64_t* counts = at(word_of(from)) + lane;
     const Clock words = word_of(until - 1) - word_of(from);
     const std::uint64_t end = kEveryByte & bits_to(until - 1);
-    counts[0] += bits_from(from & -kSpan) & (words == 0 ? end : kEveryByte);
-    counts[lanes_] += words == 0 ? 0 : words == 1 ? end : kEveryByte;
+    add(counts[0], bits_from(from & -kSpan) & (words == 0 ? end : kEveryByte));
+    add(counts[lanes_], words == 0 ? 0 : words == 1 ? end : kEveryByte);
     for (Clock word = 2; word <= words; ++word) {
       counts += lanes_;
-      counts[lanes_] += word == words ? end : kEveryByte;
+      add(counts[lanes_], word == words ? end : kEveryByte);
     }
   }
 
@@ -128,6 +127,15 @@ class DramCalendar {
 
   /// So that words next to covered ones can be touched without asking.
   static constexpr Clock kSpare = 2;
+
+  static constexpr std::uint64_t kEveryByte = 0x0101010101010101;
+  /// The top bit of each byte that is at least `entries`; bytes and entries are below 128.
+  static std::uint64_t bytes_at_least(std::uint64_t bytes, std::uint32_t entries) {
+    return (bytes + (0x80 - entries) * kEveryByte) & (kEveryByte << 7);
+  }
+  static void add(std::uint64_t& counts, std::uint64_t ones) {
+    counts += ones & ~(bytes_at_least(counts, kMostEntries) >> 7);
+  }
 
   std::uint64_t* at(Clock word) { return blocks_.data() + static_cast<std::size_t>(word - origin_) * lanes_; }
   const std::uint64_t* at(Clock word) const {

@@ -5,6 +5,11 @@
 namespace pagoda {
 namespace {
 
+/// How long the entry of a posted write counts before its drain and after it was accepted, against requests that come
+/// later in call order. Under load, where the queue fills, stays are no longer than that. Longer ones come from
+/// requesters that run ahead of others: in the order of time their writes would have gone out with those of the others.
+constexpr Clock kCountedStay = 512;
+
 constexpr std::size_t kRead = static_cast<std::size_t>(DramAccess::read);
 
 /// What an RD or a WR forbids to RD and WR of its rank, its bank group and the other ranks.
@@ -30,6 +35,13 @@ Clock page_timeout(const DramController& controller, const DramClocks& clocks) {
   return controller.page_timeout.ps == 0 ? kNeverClock : clocks.edge_after(controller.page_timeout.ps);
 }
 
+/// The least distance from the PRE of a row to its next RD or WR with another row of the bank in between.
+Clock room_for_row(const DramClocks& clocks) {
+  // Their two ACT are found before either is reserved, so they must not be able to break a rule between them.
+  if (clocks.rc < std::max(clocks.faw, clocks.rrd_l)) return kNeverClock;
+  return clocks.rp + clocks.rc + std::max(clocks.row_to_column[0], clocks.row_to_column[1]);
+}
+
 }  // namespace
 
 DramCounters& DramCounters::operator+=(const DramCounters& other) {
@@ -40,6 +52,7 @@ DramCounters& DramCounters::operator+=(const DramCounters& other) {
   row_hits += other.row_hits;
   row_closed += other.row_closed;
   row_conflicts += other.row_conflicts;
+  row_reopens += other.row_reopens;
   write_drains += other.write_drains;
   read_queue_waits += other.read_queue_waits;
   write_queue_waits += other.write_queue_waits;
@@ -59,6 +72,7 @@ DramChannel::DramChannel(const DramConfig& config, const DramClocks& clocks, con
                        std::size_t{config.organisation.ranks} * config.organisation.bank_groups * kGroupLanes),
       write_queue_lane_(read_queue_lane_ + 1),
       page_timeout_(page_timeout(config.controller, clocks)),
+      room_for_row_(room_for_row(clocks)),
       write_idle_(clocks.edge_after(config.controller.write_idle.ps)),
       calendar_(write_queue_lane_ + 1, clocks.reach()),
       activate_stencil_(activate_stencil(clocks)),
@@ -134,30 +148,55 @@ Clock DramChannel::write(const DramBurst& burst, Clock at) {
       return at;
     }
   }
-  // When those that wait now will leave is not known yet, so they count for ever.
-  const auto entries = controller_.write_queue - static_cast<std::uint32_t>(writes_.size());
-  Clock accepted = at;
-  if (at < write_lane_end_) accepted = calendar_.after_full(write_queue_lane_, at, write_lane_end_, entries);
-  if (accepted != at) ++counters_.write_queue_waits;
-  writes_.push(burst, accepted);
-  if (writes_.size() >= controller_.write_high) {
-    ++counters_.write_drains;
-    writes_.drain(controller_.write_low, [this, accepted](const DramWriteQueue::Entry& entry) {
-      return drain_one(entry, accepted, kNeverClock);
-    });
+  // Writes that arrive while another one waits line up behind it.
+  const bool behind = at >= waiting_write_.arrived && at < waiting_write_.accepted;
+  const Clock accepted = first_write_entry(behind ? waiting_write_.accepted : at);
+  if (accepted != at) {
+    ++counters_.write_queue_waits;
+    waiting_write_ = {at, accepted};
   }
+  writes_.push(burst, accepted);
+  if (writes_.size() >= controller_.write_high) drain_at(accepted);
   return accepted;
 }
 
-/// Schedules a posted write at or after `from`, unless its WR would not come before `before`.
+/// When the write queue has an entry: some are taken by writes that wait, some by those being drained. It must have one
+/// for some time, as when the write will leave is not known yet.
+Clock DramChannel::first_write_entry(Clock at) const {
+  while (true) {
+    const auto entries = controller_.write_queue - static_cast<std::uint32_t>(writes_.size_at(at));
+    const Clock free = calendar_.after_full(write_queue_lane_, at, at + kCountedStay, entries);
+    if (free == at) return at;
+    at = free;
+  }
+}
+
+/// Schedules a batch of posted writes, because so many wait that a drain is due, at `now` or later.
+void DramChannel::drain_at(Clock now) {
+  ++counters_.write_drains;
+  const std::size_t waiting = writes_.size_at(now);
+  if (waiting >= controller_.write_high) {
+    writes_.drain(-1, now, controller_.write_low,
+                  [this, now](const DramWriteQueue::Entry& entry) { return drain_one(entry, now, kNeverClock); });
+  } else {
+    // The drain is due only when those have entered that came from requesters ahead in time.
+    const std::size_t keep = controller_.write_low - std::min<std::size_t>(waiting, controller_.write_low);
+    writes_.drain(now, kNeverClock, keep, [this, due = writes_.newest()](const DramWriteQueue::Entry& entry) {
+      return drain_one(entry, due, kNeverClock);
+    });
+  }
+}
+
+/// Schedules a posted write at or after `from`, when its drain begins, unless its WR would not come before `before`.
 bool DramChannel::drain_one(const DramWriteQueue::Entry& entry, Clock from, Clock before) {
   const Search bank = search(entry.burst, DramAccess::write);
   Placement placement;
-  find(bank, std::max({from, entry.entered, calendar_.begin()}), placement);
+  from = std::max({from, entry.entered, calendar_.begin()});
+  find(bank, from, placement);
   if (placement.column >= before) return false;
   commit(bank, entry.burst, placement);
-  calendar_.take(write_queue_lane_, std::max(entry.entered, calendar_.begin()), placement.column + 1);
-  write_lane_end_ = std::max(write_lane_end_, placement.column + 1);
+  const Clock stay = std::max({entry.entered, from - kCountedStay, calendar_.begin()});
+  calendar_.take(write_queue_lane_, stay, placement.column + 1);
   ++counters_.write_bursts;
   return true;
 }
@@ -167,16 +206,17 @@ void DramChannel::drain_when_idle(Clock now) {
   const Clock idle = std::max(data_until_, writes_.newest()) + write_idle_;
   if (idle >= now) return;
   ++counters_.write_drains;
-  writes_.drain(0, [this, idle, now](const DramWriteQueue::Entry& entry) { return drain_one(entry, idle, now); });
+  writes_.drain(-1, kNeverClock, 0,
+                [this, idle, now](const DramWriteQueue::Entry& entry) { return drain_one(entry, idle, now); });
 }
 
 void DramChannel::finish(Clock end) {
-  writes_.drain(0, [this, from = data_until_](const DramWriteQueue::Entry& entry) {
+  writes_.drain(-1, kNeverClock, 0, [this, from = data_until_](const DramWriteQueue::Entry& entry) {
     return drain_one(entry, from, kNeverClock);
   });
   for (std::uint32_t index = 0; index < banks_.size(); ++index) {
     const DramBank& bank = banks_[index];
-    while (bank.size() > 1 || (bank.size() == 1 && precharge(bank, 0) <= end)) retire_first(index);
+    while (bank.size() > 1 || (bank.size() == 1 && end_of(bank, 0) <= end)) retire_first(index);
   }
   if (observer_ != nullptr) report_refreshes(end);
 }
@@ -201,26 +241,28 @@ Clock DramChannel::planned_precharge(const RowSession& session) const {
 
 /// The last clock at which a session's row can be precharged, for the sake of what comes after it.
 Clock DramChannel::latest_precharge(const DramBank& bank, std::size_t index) const {
+  while (bank.continued(index)) ++index;
   const Clock refresh = bank[index].latest_precharge;
   return index + 1 < bank.size() ? std::min(refresh, bank[index + 1].activate - clocks_.rp) : refresh;
 }
 
-/// When it will be, as things stand.
-Clock DramChannel::precharge(const DramBank& bank, std::size_t index) const {
+/// When a session ends, as things stand.
+Clock DramChannel::end_of(const DramBank& bank, std::size_t index) const {
+  if (bank.continued(index)) return bank[index + 1].begin;
   return std::min(planned_precharge(bank[index]), latest_precharge(bank, index));
 }
 
 [[gnu::always_inline]] inline bool DramChannel::try_join(const Search& search, std::size_t index, Clock from,
                                                          Placement& placement) const {
-  const RowSession& session = (*search.bank)[index];
+  const DramBank& bank = *search.bank;
+  const RowSession& session = bank[index];
   if (session.row != search.row) return false;
   // The closed policy precharges with the last access unless another one is in the queue by then.
-  const bool in_time = controller_.page_policy == DramPagePolicy::closed
-                           ? from <= session.activate + session.last_column
-                           : from <= planned_precharge(session);
-  if (!in_time) return false;
+  const Clock open_until =
+      controller_.page_policy == DramPagePolicy::closed ? session.last_column : planned_precharge(session);
+  if (from > open_until && !bank.continued(index)) return false;
   const Clock to_precharge = clocks_.to_precharge[search.access];
-  const Clock deadline = latest_precharge(*search.bank, index) - to_precharge;
+  const Clock deadline = latest_precharge(bank, index) - to_precharge;
   const Clock earliest = std::max(from, session.activate + clocks_.row_to_column[search.access]);
   if (earliest > deadline) return false;
   const Clock column =
@@ -232,6 +274,24 @@ Clock DramChannel::precharge(const DramBank& bank, std::size_t index) const {
   placement.activate = session.activate;
   placement.column = column;
   placement.earliest_precharge = column + to_precharge;
+  placement.latest_precharge = session.latest_precharge;
+  return true;
+}
+
+/// Finds the ACT with which the session `index`, that now continues another one, could follow a row that is precharged
+/// at `after - tRP` at the earliest.
+bool DramChannel::try_reopen(const Search& search, std::size_t index, Clock after, Placement& placement) const {
+  const DramBank& bank = *search.bank;
+  const RowSession& session = bank[index];
+  const Clock activate =
+      calendar_.first_free(search.rank_lane + kActivateLane, search.group_lane + kActivateLane, after);
+  if (activate + std::max(clocks_.row_to_column[0], clocks_.row_to_column[1]) > session.begin) return false;
+  // The row must stay open for tRAS, and the bank must be ready for what follows.
+  if (std::max(session.earliest_precharge, activate + clocks_.ras) > latest_precharge(bank, index)) return false;
+  std::size_t next = index + 1;
+  while (next < bank.size() && bank[next].continues) ++next;
+  if (next < bank.size() && activate + clocks_.rc > bank[next].activate) return false;
+  placement.reopen = activate;
   return true;
 }
 
@@ -239,13 +299,14 @@ Clock DramChannel::precharge(const DramBank& bank, std::size_t index) const {
 [[gnu::always_inline]] inline bool DramChannel::try_open(const Search& search, std::size_t index, Clock from,
                                                          Placement& placement) {
   const DramBank& bank = *search.bank;
-  const Clock next = index < bank.size() ? bank[index].activate : kNeverClock;
+  const bool splits = index > 0 && bank.continued(index - 1);
+  const Clock next = index < bank.size() ? bank[index].begin : kNeverClock;
   Clock activate = from;
   placement.outcome = DramOutcome::closed;
   if (index > 0) {
     const RowSession& before = bank[index - 1];
     const Clock planned = planned_precharge(before);
-    if (planned <= from) {
+    if (planned <= from && !splits) {
       activate = std::max(from, planned + clocks_.rp);
     } else {
       activate = std::max(from, before.earliest_precharge) + clocks_.rp;
@@ -263,7 +324,9 @@ Clock DramChannel::precharge(const DramBank& bank, std::size_t index) const {
       const Clock column = calendar_.first_free(search.rank_lane + search.access, search.group_lane + search.access,
                                                 activate + clocks_.row_to_column[search.access]);
       const Clock precharge = std::max(activate + clocks_.ras, column + clocks_.to_precharge[search.access]);
-      if (precharge + clocks_.rp <= latest) {
+      placement.reopen = 0;
+      const Clock following = std::max(precharge + clocks_.rp, activate + clocks_.rc);
+      if (following <= latest && (!splits || try_reopen(search, index, following, placement))) {
         placement.session = index;
         placement.opens = true;
         placement.activate = activate;
@@ -289,28 +352,78 @@ void DramChannel::find(const Search& search, Clock from, Placement& placement) {
 // --- Reserving them -------------------------------------------------------------------------------------------------
 
 void DramChannel::commit(const Search& search, const DramBurst& burst, const Placement& placement) {
-  calendar_.cover(placement.column);
+  calendar_.cover(std::max(placement.column, placement.opens ? placement.reopen : 0));
   DramBank& bank = banks_[burst.bank];
   if (placement.opens) {
-    bank.insert(placement.session, {.activate = placement.activate,
-                                    .earliest_precharge = placement.earliest_precharge,
-                                    .latest_precharge = placement.latest_precharge,
-                                    .last_column = static_cast<std::int32_t>(placement.column - placement.activate),
-                                    .row = burst.row});
-    reserve_activate(search, placement.activate);
-    ++(placement.outcome == DramOutcome::closed ? counters_.row_closed : counters_.row_conflicts);
-    if (observer_ != nullptr) report(DramCommand::Kind::activate, placement.activate, burst);
-    if (bank.full()) {
-      while (bank.size() > 1 && bank[1].activate <= calendar_.begin()) retire_first(burst.bank);
-    }
+    open(bank, search, burst, placement);
   } else {
-    bank.join(placement.session, placement.column, placement.earliest_precharge);
-    ++counters_.row_hits;
+    join(bank, placement);
+  }
+  if (bank.full()) {
+    while (bank.size() > 1 && bank[1].begin <= calendar_.begin()) retire_first(burst.bank);
   }
   reserve_column(search, placement.column);
   data_until_ = std::max(data_until_, placement.column + clocks_.column_latency[search.access] + clocks_.burst);
   if (observer_ != nullptr) {
     report(search.access == kRead ? DramCommand::Kind::read : DramCommand::Kind::write, placement.column, burst);
+  }
+}
+
+void DramChannel::open(DramBank& bank, const Search& search, const DramBurst& burst, const Placement& placement) {
+  if (placement.reopen != 0) {
+    RowSession& after = bank.at(placement.session);
+    after.continues = false;
+    after.begin = placement.reopen;
+    after.earliest_precharge = std::max(after.earliest_precharge, placement.reopen + clocks_.ras);
+    for (std::size_t i = placement.session; i < bank.size() && (i == placement.session || bank[i].continues); ++i) {
+      bank.at(i).activate = placement.reopen;
+      bank.at(i).earliest_precharge = std::max(bank[i].earliest_precharge, after.earliest_precharge);
+    }
+    reserve_activate(search, placement.reopen);
+    bank.count_activate();
+    ++counters_.row_reopens;
+    if (observer_ != nullptr) report_bank(DramCommand::Kind::activate, placement.reopen, burst.bank, after.row);
+  }
+  bank.insert(placement.session, {.begin = placement.activate,
+                                  .activate = placement.activate,
+                                  .earliest_precharge = placement.earliest_precharge,
+                                  .latest_precharge = placement.latest_precharge,
+                                  .last_column = placement.column,
+                                  .row = search.row,
+                                  .continues = false});
+  reserve_activate(search, placement.activate);
+  bank.count_activate();
+  ++(placement.outcome == DramOutcome::closed ? counters_.row_closed : counters_.row_conflicts);
+  if (observer_ != nullptr) report(DramCommand::Kind::activate, placement.activate, burst);
+}
+
+/// Adds a RD or WR to a row that is open. If it lies so far from the others that another row has room in between, it
+/// becomes a session of its own.
+void DramChannel::join(DramBank& bank, const Placement& placement) {
+  ++counters_.row_hits;
+  const Clock column = placement.column;
+  std::size_t index = placement.session;
+  while (bank.continued(index) && bank[index + 1].begin <= column) ++index;
+  RowSession& session = bank.at(index);
+  if (column < session.earliest_precharge + room_for_row_) {
+    session.last_column = std::max(session.last_column, column);
+    session.earliest_precharge = std::max(session.earliest_precharge, placement.earliest_precharge);
+  } else if (bank.continued(index) && bank[index + 1].begin < placement.earliest_precharge + room_for_row_) {
+    RowSession& next = bank.at(++index);
+    next.begin = column;
+    next.earliest_precharge = std::max(next.earliest_precharge, placement.earliest_precharge);
+  } else {
+    RowSession own = session;
+    own.begin = column;
+    own.earliest_precharge = placement.earliest_precharge;
+    own.last_column = column;
+    own.continues = true;
+    bank.insert(++index, own);
+  }
+  // The row is precharged after all of its accesses, whatever session they are in.
+  for (; bank.continued(index); ++index) {
+    if (bank[index + 1].earliest_precharge >= bank[index].earliest_precharge) break;
+    bank.at(index + 1).earliest_precharge = bank[index].earliest_precharge;
   }
 }
 
@@ -362,10 +475,13 @@ void DramChannel::commit(const Search& search, const DramBurst& burst, const Pla
 
 // --- What becomes final ---------------------------------------------------------------------------------------------
 
-void DramChannel::retire_first(std::uint32_t bank) {
-  const Clock clock = precharge(banks_[bank], 0);
-  if (observer_ != nullptr) report_precharge(clock, bank, banks_[bank][0].row);
-  banks_[bank].retire_first(clock, clocks_.rp);
+void DramChannel::retire_first(std::uint32_t index) {
+  DramBank& bank = banks_[index];
+  const Clock end = end_of(bank, 0);
+  if (observer_ != nullptr && !bank.continued(0)) {
+    report_bank(DramCommand::Kind::precharge, end, index, bank[0].row);
+  }
+  bank.retire_first(end, clocks_.rp);
 }
 
 Clock DramChannel::row_open(Clock now) const {
@@ -373,7 +489,7 @@ Clock DramChannel::row_open(Clock now) const {
   for (const DramBank& bank : banks_) {
     open += bank.row_open();
     for (std::size_t i = 0; i < bank.size(); ++i) {
-      open += std::max<Clock>(std::min(now, precharge(bank, i)) - bank[i].activate, 0);
+      open += std::max<Clock>(std::min(now, end_of(bank, i)) - bank[i].begin, 0);
     }
   }
   return open;
@@ -390,11 +506,11 @@ void DramChannel::report(DramCommand::Kind kind, Clock clock, const DramBurst& b
       {.kind = kind, .time = clocks_.time_of(clock), .where = map_.decode(burst.number << map_.burst_shift())});
 }
 
-void DramChannel::report_precharge(Clock clock, std::uint32_t bank, std::uint32_t row) const {
+void DramChannel::report_bank(DramCommand::Kind kind, Clock clock, std::uint32_t bank, std::uint32_t row) const {
   DramAddress where = map_.bank_address(bank);
   where.channel = index_;
   where.row = row;
-  observer_->on_command({.kind = DramCommand::Kind::precharge, .time = clocks_.time_of(clock), .where = where});
+  observer_->on_command({.kind = kind, .time = clocks_.time_of(clock), .where = where});
 }
 
 void DramChannel::report_refreshes(Clock until) {

@@ -32,12 +32,13 @@ struct DramCounters {
   std::uint64_t row_hits = 0;
   std::uint64_t row_closed = 0;
   std::uint64_t row_conflicts = 0;
+  std::uint64_t row_reopens = 0;  ///< rows opened once more because a late request took the bank in between
   std::uint64_t write_drains = 0;
   std::uint64_t read_queue_waits = 0;   ///< reads that found the read queue full
   std::uint64_t write_queue_waits = 0;  ///< writes that found the write queue full
 
-  /// ACT commands: everything but a hit needs one.
-  std::uint64_t activates() const { return row_closed + row_conflicts; }
+  /// ACT commands.
+  std::uint64_t activates() const { return row_closed + row_conflicts + row_reopens; }
   DramCounters& operator+=(const DramCounters& other);
 };
 
@@ -93,6 +94,7 @@ class DramChannel {
     Clock column;
     Clock earliest_precharge;
     Clock latest_precharge;
+    Clock reopen;  ///< ACT of the session after it, which continued the one before it; 0: it did not
   };
 
   Search search(const DramBurst& burst, DramAccess access) const;
@@ -100,6 +102,9 @@ class DramChannel {
   Clock find_with_queue_entry(const Search& search, Clock at, Placement& placement);
   bool try_join(const Search& search, std::size_t index, Clock from, Placement& placement) const;
   bool try_open(const Search& search, std::size_t index, Clock from, Placement& placement);
+  bool try_reopen(const Search& search, std::size_t index, Clock after, Placement& placement) const;
+  void join(DramBank& bank, const Placement& placement);
+  void open(DramBank& bank, const Search& search, const DramBurst& burst, const Placement& placement);
   void commit(const Search& search, const DramBurst& burst, const Placement& placement);
   void reserve_activate(const Search& search, Clock clock);
   void forbid_fifth_activate(std::size_t rank_lane, Clock clock);
@@ -108,13 +113,15 @@ class DramChannel {
 
   Clock planned_precharge(const RowSession& session) const;
   Clock latest_precharge(const DramBank& bank, std::size_t index) const;
-  Clock precharge(const DramBank& bank, std::size_t index) const;
+  Clock end_of(const DramBank& bank, std::size_t index) const;
   void retire_first(std::uint32_t bank);
 
+  Clock first_write_entry(Clock at) const;
   bool drain_one(const DramWriteQueue::Entry& entry, Clock from, Clock before);
+  void drain_at(Clock now);
   void drain_when_idle(Clock now);
   void report(DramCommand::Kind kind, Clock clock, const DramBurst& burst) const;
-  void report_precharge(Clock clock, std::uint32_t bank, std::uint32_t row) const;
+  void report_bank(DramCommand::Kind kind, Clock clock, std::uint32_t bank, std::uint32_t row) const;
   void report_refreshes(Clock until);
 
   // Lanes of the calendar: of each rank, of each bank group, and one count lane for each queue. The first two of a
@@ -138,6 +145,7 @@ class DramChannel {
   std::size_t read_queue_lane_;
   std::size_t write_queue_lane_;
   Clock page_timeout_;
+  Clock room_for_row_;  ///< from the earliest PRE of a row to its next access: another row could be served in between
   Clock write_idle_;
   DramCalendar calendar_;
   DramStencil<2, 1> activate_stencil_;
@@ -148,8 +156,11 @@ class DramChannel {
   std::size_t oldest_read_ = 0;       ///< in last_reads_
   Clock reads_before_ = 0;            ///< the latest RD of all reads before those
   DramWriteQueue writes_;
-  Clock write_lane_end_ = 0;  ///< the last clock at which a scheduled write still holds its entry
-  Clock data_until_ = 0;      ///< when the last burst scheduled so far ends
+  struct {
+    Clock arrived = 0;
+    Clock accepted = 0;
+  } waiting_write_;       ///< the last write that had to wait for an entry
+  Clock data_until_ = 0;  ///< when the last burst scheduled so far ends
   DramCounters counters_;
   DramObserver* observer_ = nullptr;
   std::vector<std::uint64_t> reported_refreshes_;  ///< per rank

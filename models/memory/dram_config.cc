@@ -94,7 +94,7 @@ void check_timings(const DramTimings& timings, std::uint32_t burst_length, Check
   bounded("t_ccd_l", timings.t_ccd_l, 1);
   bounded("t_ccd_l_wr", timings.t_ccd_l_wr, 1);
   bounded("t_wr", timings.t_wr, 0);
-  bounded("t_rtp", timings.t_rtp, 0);
+  bounded("t_rtp", timings.t_rtp, 1);
   bounded("t_wtr_s", timings.t_wtr_s, 0);
   bounded("t_wtr_l", timings.t_wtr_l, 0);
   bounded("t_rtw", timings.t_rtw, 0);

@@ -4,7 +4,7 @@ namespace pagoda {
 
 DramOperationEnergy::DramOperationEnergy(const DramConfig& config, const DramClocks& clocks) {
   const auto seconds = [&clocks](Clock count) { return to_seconds(clocks.time_of(count)); };
-  const double devices = config.organisation.bus_width / config.organisation.device_width;
+  const std::uint32_t devices = config.organisation.bus_width / config.organisation.device_width;
   const double banks = config.organisation.bank_groups * config.organisation.banks;
   const double row_cycle = seconds(clocks.rc);
   const double row_active = seconds(clocks.ras);

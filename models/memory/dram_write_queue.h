@@ -37,6 +37,12 @@ class DramWriteQueue {
   bool empty() const { return waiting_ == 0; }
   /// When the latest of the queued writes entered.
   Clock newest() const { return newest_; }
+  /// How many of them had entered by `clock`: requests that come late in call order are before others in time.
+  std::size_t size_at(Clock clock) const {
+    if (newest_ <= clock) return waiting_;
+    return static_cast<std::size_t>(std::count_if(entries_.begin(), entries_.end(),
+                                                  [clock](const Entry& entry) { return entry.entered <= clock; }));
+  }
 
   /// Whether a burst was queued at or before `clock`.
   bool holds(Addr number, Clock clock) const {
@@ -54,11 +60,12 @@ class DramWriteQueue {
     newest_ = std::max(newest_, entered);
   }
 
-  /// Hands entries to `schedule(entry)` until no more than `keep` are left or `schedule` declines one by returning
-  /// false. In rounds: in each, a bank's oldest entry and those of the same row, in the order they came. So a bank
-  /// does not go back and forth between rows, and the banks and bank groups still take turns.
+  /// Hands entries that entered after `after` and until `until` to `schedule(entry)` until no more than `keep` of them
+  /// are left or `schedule` declines one by returning false. In rounds: in each, a bank's oldest entry and those of
+  /// the same row, in the order they came. So a bank does not go back and forth between rows, and the banks and bank
+  /// groups still take turns.
   template <typename Schedule>
-  void drain(std::size_t keep, Schedule&& schedule);
+  void drain(Clock after, Clock until, std::size_t keep, Schedule&& schedule);
 
  private:
   static std::size_t slot(Addr number) { return (number ^ (number >> 8) ^ (number >> 16)) & 0xff; }
@@ -72,13 +79,14 @@ class DramWriteQueue {
 };
 
 template <typename Schedule>
-void DramWriteQueue::drain(std::size_t keep, Schedule&& schedule) {
+void DramWriteQueue::drain(Clock after, Clock until, std::size_t keep, Schedule&& schedule) {
   bool going = true;
-  while (going && waiting_ > keep) {
+  std::size_t left = size_at(until) - size_at(after);
+  while (going && left > keep) {
     std::fill(row_of_bank_.begin(), row_of_bank_.end(), kNoRow);
     for (Entry& entry : entries_) {
-      if (waiting_ <= keep) break;
-      if (entry.scheduled) continue;
+      if (left <= keep) break;
+      if (entry.scheduled || entry.entered <= after || entry.entered > until) continue;
       std::uint32_t& row = row_of_bank_[entry.burst.bank];
       if (row == kNoRow) row = entry.burst.row;
       if (row != entry.burst.row) continue;
@@ -87,6 +95,7 @@ void DramWriteQueue::drain(std::size_t keep, Schedule&& schedule) {
       entry.scheduled = true;
       --filter_[slot(entry.burst.number)];
       --waiting_;
+      --left;
     }
   }
   std::erase_if(entries_, [](const Entry& entry) { return entry.scheduled; });

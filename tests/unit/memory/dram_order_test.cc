@@ -1,4 +1,10 @@
 // Requests that come late in call order, and refresh: where the gaps are, to the clock.
+#include <algorithm>
+#include <random>
+#include <tuple>
+#include <utility>
+#include <vector>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -74,6 +80,69 @@ TEST(DramOrder, AnActivateInThePastRespectsTheFourActivateWindow) {
   bench.read({.bank_group = 0, .bank = 1, .row = 1}, bench.arrival_for(1'004));
   EXPECT_EQ(bench.last(Kind::activate), bench.clocks(1'037));  // tRRD_S after the last
   EXPECT_THAT(test::broken_rules(bench.config, bench.log.commands()), testing::IsEmpty());
+}
+
+TEST(DramOrder, ARowThatWasLeftOpenMakesRoomForALateRequest) {
+  // Row 1 is read at 1000 and again, still open, at 5000. A request from in between closes it and it is reopened.
+  DramBench bench(quiet("DDR4-3200"));
+  bench.read({.row = 1}, bench.arrival_for(1'000));
+  EXPECT_EQ(bench.read({.row = 1, .column = 1}, bench.arrival_for(5'000)).outcome, DramOutcome::hit);
+  const Ps between = bench.arrival_for(3'000);
+  const DramResponse response = bench.read({.row = 2}, between);
+  EXPECT_EQ(response.outcome, DramOutcome::conflict);
+  EXPECT_EQ(response.complete - between, 63'750);
+  EXPECT_EQ(bench.dram.report(0).counters.row_reopens, 1);
+  bench.dram.finish(bench.clocks(10'000));
+  EXPECT_EQ(bench.log.of_kind(Kind::activate).size(), 3);
+  EXPECT_THAT(test::broken_rules(bench.config, bench.log.commands()), testing::IsEmpty());
+}
+
+TEST(DramOrder, ARowIsReopenedOnlyIfThereIsTime) {
+  // The read of row 2 arrives at 3000: PRE, ACT 3022, RD 3044, tRAS until 3074, PRE, ACT 3096, RD 3118 of row 1.
+  for (const auto& [next_read, fits] : {std::pair{3'118U, true}, std::pair{3'117U, false}}) {
+    DramBench bench(quiet("DDR4-3200"));
+    bench.read({.row = 1}, bench.arrival_for(1'000));
+    bench.read({.row = 1, .column = 1}, bench.arrival_for(next_read));
+    const DramResponse response = bench.read({.row = 2}, bench.arrival_for(3'000));
+    EXPECT_EQ(response.queueing == 0, fits);
+    EXPECT_EQ(bench.dram.report(0).counters.row_reopens, fits ? 1 : 0);
+    bench.dram.finish(bench.clocks(10'000));
+    EXPECT_THAT(test::broken_rules(bench.config, bench.log.commands()), testing::IsEmpty());
+  }
+}
+
+/// Four requesters that run ahead of each other by up to `quantum`, at 2 GB/s together: mean read latency.
+double mean_latency(Ps quantum) {
+  struct Arrival {
+    Ps time;
+    Addr address;
+    Ps turn;
+    std::uint64_t requester;
+  };
+  DramTiming dram(find_dram_preset("DDR4-3200")->config);
+  std::mt19937_64 random(5);
+  std::vector<Arrival> arrivals;
+  Ps time = 20 * kMicrosecond;
+  for (Addr i = 0; i < 60'000; ++i) {
+    time += random() % 64'000;
+    const Addr address = random() % 2 == 0 ? i * 64 : random() % (std::uint64_t{16} << 30);
+    arrivals.push_back({time, address, quantum == 0 ? time : time / quantum * quantum, random() % 4});
+  }
+  std::stable_sort(arrivals.begin(), arrivals.end(), [](const Arrival& a, const Arrival& b) {
+    return std::tie(a.turn, a.requester, a.time) < std::tie(b.turn, b.requester, b.time);
+  });
+  double sum = 0;
+  for (const Arrival& one : arrivals) {
+    sum += to_ns(dram.access({.address = one.address, .arrival = one.time, .floor = one.turn}).complete - one.time);
+  }
+  return sum / static_cast<double>(arrivals.size());
+}
+
+TEST(DramOrder, LatencyHardlyDependsOnTheQuantum) {
+  const double exact = mean_latency(0);
+  EXPECT_NEAR(mean_latency(100 * kNanosecond), exact, 0.01 * exact);
+  EXPECT_NEAR(mean_latency(kMicrosecond), exact, 0.03 * exact);
+  EXPECT_NEAR(mean_latency(10 * kMicrosecond), exact, 0.1 * exact);
 }
 
 TEST(DramOrder, WithoutARisingFloorTheMemoryStaysBounded) {
