@@ -100,8 +100,10 @@ class DramCalendar {
   Clock first_below(std::size_t lane, Clock from, std::uint32_t entries) const;
   /// The first clock after the last one in [from, until) at which `entries` or more are taken; `from` if there is none.
   Clock after_full(std::size_t lane, Clock from, Clock until, std::uint32_t entries) const;
-  /// Takes one more entry during [from, until), which is covered. Counts stay at kMostEntries once they are there.
+  /// Takes one more entry during [from, until), as far as that is kept. Counts stay at kMostEntries once they are there.
   void take(std::size_t lane, Clock from, Clock until) {
+    cover(until - 1);
+    from = std::max(from, begin());
     std::uint64_t* counts = at(word_of(from)) + lane;
     const Clock words = word_of(until - 1) - word_of(from);
     const std::uint64_t end = kEveryByte & bits_to(until - 1);

@@ -109,8 +109,8 @@ DramReport DramTiming::report(Ps now) const {
   Clock row_open = 0;
   for (const DramChannel& channel : channels_) {
     report.counters += channel.counters();
-    report.refreshes += channel.refreshes(clock);
-    row_open += channel.row_open(clock);
+    report.refreshes += channel.scheduler().refreshes(clock);
+    row_open += channel.scheduler().row_open(clock);
   }
   const std::uint64_t bursts = report.counters.read_bursts + report.counters.write_bursts;
   report.bus_busy = bursts * clocks_->time_of(clocks_->burst);
@@ -125,7 +125,7 @@ DramReport DramTiming::report(Ps now) const {
 std::vector<DramBankReport> DramTiming::report_banks() const {
   std::vector<DramBankReport> reports;
   for (std::uint32_t channel = 0; channel < channels_.size(); ++channel) {
-    const std::vector<DramBank>& banks = channels_[channel].banks();
+    const std::vector<DramBank>& banks = channels_[channel].scheduler().banks();
     for (std::uint32_t index = 0; index < banks.size(); ++index) {
       DramAddress where = map_->bank_address(index);
       where.channel = channel;

@@ -9,17 +9,10 @@
 #include <vector>
 
 #include "pagoda/base/access.h"
+#include "pagoda/memory/dram_burst.h"
 #include "pagoda/memory/dram_clocks.h"
 
 namespace pagoda {
-
-/// One burst, as a channel sees it.
-struct DramBurst {
-  Addr number = 0;         ///< address divided by the burst's bytes
-  std::uint32_t bank = 0;  ///< rank, bank group and bank as one number, the rank on top
-  std::uint32_t row = 0;
-  std::uint32_t column = 0;  ///< in bursts
-};
 
 /// Posted writes in the order in which they were accepted. A second write to a queued burst merges with the
 /// first.

@@ -1,0 +1,138 @@
+// Where in time the commands of one DRAM channel go.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "pagoda/memory/dram_address_map.h"
+#include "pagoda/memory/dram_bank.h"
+#include "pagoda/memory/dram_burst.h"
+#include "pagoda/memory/dram_calendar.h"
+#include "pagoda/memory/dram_clocks.h"
+#include "pagoda/memory/dram_command.h"
+#include "pagoda/memory/dram_config.h"
+#include "pagoda/memory/dram_refresh.h"
+
+namespace pagoda {
+
+/// What bursts found in their banks.
+struct DramRowCounters {
+  std::uint64_t hits = 0;
+  std::uint64_t closed = 0;
+  std::uint64_t conflicts = 0;
+  std::uint64_t reopens = 0;  ///< rows opened once more because a late request took the bank in between
+};
+
+/// Places bursts in call order: each gets the earliest clocks that no rule and no reservation made before forbids
+/// (dram_calendar.h), be it after the last reservation or in a gap between two. A RD or WR is never moved any more; an
+/// ACT may be added before one, to let another row be served in between.
+class DramScheduler {
+ public:
+  /// A burst on its way to its clocks.
+  struct Search {
+    const DramBank* bank;
+    std::uint32_t row;
+    std::uint32_t rank;
+    std::size_t access;     ///< index of the kind of access
+    std::size_t rank_lane;  ///< of RD and WR; other lanes of the rank follow
+    std::size_t group_lane;
+  };
+  /// The clocks it could have.
+  struct Placement {
+    std::size_t session;  ///< index in the bank
+    bool opens;           ///< a new session, before the one that has this index
+    DramOutcome outcome;
+    Clock activate;
+    Clock column;  ///< RD or WR
+    Clock earliest_precharge;
+    Clock latest_precharge;
+    Clock reopen;  ///< ACT of the session after it, which continued the one before it; 0: it did not
+  };
+
+  /// `clocks` and `map` are kept by reference.
+  DramScheduler(const DramConfig& config, const DramClocks& clocks, const DramAddressMap& map, std::uint32_t channel);
+
+  Search search(const DramBurst& burst, DramAccess access) const {
+    const std::uint32_t rank = burst.bank >> rank_shift_;
+    const std::size_t group = std::size_t{rank} * (group_mask_ + 1) + (burst.bank & group_mask_);
+    return {.bank = &banks_[burst.bank],
+            .row = burst.row,
+            .rank = rank,
+            .access = static_cast<std::size_t>(access),
+            .rank_lane = rank * kRankLanes,
+            .group_lane = group_lanes_ + group * kGroupLanes};
+  }
+  /// The earliest clocks from `from` on.
+  void find(const Search& search, Clock from, Placement& placement);
+  /// Reserves what find() found, if nothing was reserved in between.
+  void commit(const Search& search, const DramBurst& burst, const Placement& placement);
+
+  /// The earliest clock at which something can still be placed.
+  Clock begin() const { return calendar_.begin(); }
+  /// Nothing will be placed before `floor` any more.
+  void forget_before(Clock floor) {
+    calendar_.forget_before(floor);
+    if (observer_ != nullptr) report_refreshes(floor);
+  }
+  /// Settles every row: nothing may be placed afterwards.
+  void finish(Clock end);
+
+  void observe(DramObserver* observer) { observer_ = observer; }
+  const DramRowCounters& rows() const { return rows_; }
+  const std::vector<DramBank>& banks() const { return banks_; }
+  /// When the last burst placed so far leaves the data bus.
+  Clock data_until() const { return data_until_; }
+  /// Clocks that rows have been open, summed over the banks, seen from `now`.
+  Clock row_open(Clock now) const;
+  /// REF commands of all ranks up to `now`.
+  std::uint64_t refreshes(Clock now) const;
+
+ private:
+  bool try_join(const Search& search, std::size_t index, Clock from, Placement& placement) const;
+  bool try_open(const Search& search, std::size_t index, Clock from, Placement& placement);
+  bool try_reopen(const Search& search, std::size_t index, Clock after, Placement& placement) const;
+  void join(DramBank& bank, const Placement& placement);
+  void open(DramBank& bank, const Search& search, const DramBurst& burst, const Placement& placement);
+  void reserve_activate(const Search& search, Clock clock);
+  void forbid_fifth_activate(std::size_t rank_lane, Clock clock);
+  void reserve_column(const Search& search, Clock clock);
+
+  Clock planned_precharge(const RowSession& session) const;
+  Clock latest_precharge(const DramBank& bank, std::size_t index) const;
+  Clock end_of(const DramBank& bank, std::size_t index) const;
+  void retire_first(std::uint32_t bank);
+  void report(DramCommand::Kind kind, Clock clock, const DramBurst& burst) const;
+  void report_bank(DramCommand::Kind kind, Clock clock, std::uint32_t bank, std::uint32_t row) const;
+  void report_refreshes(Clock until);
+
+  // Lanes of the calendar: of each rank, then of each bank group. The first two of either are those of RD and WR.
+  static constexpr std::size_t kActivateLane = 2;
+  static constexpr std::size_t kMarkLane = 3;
+  static constexpr std::size_t kRankLanes = 4;
+  static constexpr std::size_t kGroupLanes = 3;
+  // What the stencils distinguish.
+  static constexpr std::size_t kInRank = 0;
+  static constexpr std::size_t kInGroup = 1;
+  static constexpr std::size_t kInOtherRank = 2;
+
+  const DramClocks& clocks_;
+  const DramAddressMap& map_;
+  std::uint32_t channel_;
+  std::uint32_t group_mask_;
+  int rank_shift_;
+  std::size_t group_lanes_;  ///< those of the ranks are before them
+  bool closed_policy_;
+  Clock page_timeout_;
+  Clock room_for_row_;  ///< from the earliest PRE of a row to its next access: another row could be served in between
+  DramCalendar calendar_;
+  DramStencil<2, 1> activate_stencil_;
+  PerAccess<DramStencil<3, 2>> column_stencils_;
+  std::vector<DramBank> banks_;
+  std::vector<DramRefresh> refresh_;  ///< per rank
+  Clock data_until_ = 0;
+  DramRowCounters rows_;
+  DramObserver* observer_ = nullptr;
+  std::vector<std::uint64_t> reported_refreshes_;  ///< per rank
+};
+
+}  // namespace pagoda
