@@ -10,7 +10,6 @@
 namespace {
 
 using pagoda::Addr;
-using pagoda::DramRequest;
 using pagoda::DramTiming;
 using pagoda::Ps;
 

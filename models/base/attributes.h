@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include <tlm>
 
@@ -56,6 +57,7 @@ struct Attributes : tlm::tlm_extension<Attributes> {
   bool translated = false;   ///< the address is already translated (ATS)
   bool timing_only = false;  ///< nobody looks at the data: the data pointer may be null and no bytes move
   bool uncached = false;     ///< the page's memory type forbids caching
+  bool keeps_time = false;   ///< asking for a direct pointer: a model that moves bytes beside the time it keeps itself
   std::uint32_t key_id = 0;  ///< memory-encryption key, 0 for none
 
   // The answer.
@@ -66,10 +68,23 @@ struct Attributes : tlm::tlm_extension<Attributes> {
   void copy_from(const tlm::tlm_extension_base& other) override { *this = static_cast<const Attributes&>(other); }
 };
 
-/// The attributes of a payload, or `plain` (which the caller provides fresh) if it has none.
-inline Attributes& attributes_of(const tlm::tlm_generic_payload& payload, Attributes& plain) {
-  Attributes* attributes = payload.get_extension<Attributes>();
-  return attributes != nullptr ? *attributes : plain;
-}
+/// The attributes of a payload, or plain ones if it has none. Making plain ones costs, so it is done only when needed.
+class AttributesOf {
+ public:
+  explicit AttributesOf(const tlm::tlm_generic_payload& payload) : attributes_(payload.get_extension<Attributes>()) {
+    if (attributes_ == nullptr) attributes_ = &plain_.emplace();
+  }
+  AttributesOf(const AttributesOf&) = delete;
+  AttributesOf& operator=(const AttributesOf&) = delete;
+
+  Attributes& operator*() const { return *attributes_; }
+  Attributes* operator->() const { return attributes_; }
+  /// The payload had none.
+  bool plain() const { return plain_.has_value(); }
+
+ private:
+  std::optional<Attributes> plain_;
+  Attributes* attributes_;
+};
 
 }  // namespace pagoda

@@ -380,10 +380,18 @@ class ConfigBuilder {
     info_.fields.back().required = true;
     return *this;
   }
+  /// Called before the members are bound: `void(const ConfigNode& written, Config&)`, for a member that names a preset.
+  template <class Prepare>
+  ConfigBuilder& prepare(Prepare set_defaults) {
+    info_.prepare = [set_defaults](const ConfigNode& node, void* object) {
+      set_defaults(node, *static_cast<Config*>(object));
+    };
+    return *this;
+  }
   /// A rule over several members: `std::optional<ConfigProblem>(const Config&)`.
   template <class Check>
-  ConfigBuilder& check(Check check) {
-    info_.checks.push_back([check](const void* object) { return check(*static_cast<const Config*>(object)); });
+  ConfigBuilder& check(Check rule) {
+    info_.checks.push_back([rule](const void* object) { return rule(*static_cast<const Config*>(object)); });
     return *this;
   }
 

@@ -108,6 +108,9 @@ struct PathEdit {
     } else if (node.kind == ConfigNode::Kind::scalar) {
       refuse(fmt::format("`{}` is a value and has no `{}` below it", node.scalar, segment));
     } else {
+      if (segment == "*" || segment.find_first_not_of("0123456789") == std::string_view::npos) {
+        refuse(fmt::format("`{}` picks items of a list, and no list is written here", segment));
+      }
       if (node.kind == ConfigNode::Kind::null) node = ConfigNode::of_map(where);
       if (node.find(segment) == nullptr) node.members.push_back({std::string(segment), where, ConfigNode{}});
       apply(*node.find(segment), tail);

@@ -72,6 +72,7 @@ void ConfigInfo::bind(const ConfigNode& node, const std::string& path, void* obj
     config_detail::refuse(node, path, "a map is expected here",
                           fmt::format("the keys of {}: {}", name, config_detail::join(field_names(*this))));
   }
+  if (prepare) prepare(node, object);
   for (const ConfigMember& member : node.members) {
     const ConfigField* field = find(member.key);
     if (field == nullptr) {

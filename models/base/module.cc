@@ -1,5 +1,7 @@
 #include "pagoda/base/module.h"
 
+#include <stdexcept>
+
 #include "pagoda/base/error.h"
 #include "pagoda/base/probe.h"
 
@@ -34,6 +36,10 @@ void visit_all_probes(ProbeVisitor& visitor) {
 void require_picoseconds() {
   if (sc_core::sc_get_time_resolution() != sc_core::sc_time(1, sc_core::SC_PS)) {
     throw UserError("the SystemC time resolution is not 1 ps; leave it at its default");
+  }
+  constexpr Ps kAnyTime = 123'456'789;
+  if (to_sc_time(kAnyTime) != sc_core::sc_time::from_value(kAnyTime)) {
+    throw std::logic_error("this SystemC keeps its times in another form than to_sc_time() writes");
   }
 }
 

@@ -1,6 +1,9 @@
 // The base of Pagoda's SystemC modules: a module that has statistics and probes, and reads local time.
 #pragma once
 
+#include <cstring>
+#include <type_traits>
+
 #include <systemc>
 
 #include "pagoda/base/stats.h"
@@ -16,8 +19,17 @@ inline Ps kernel_now() { return sc_core::sc_time_stamp().value(); }
 /// The point in time that a delay relative to kernel time stands for.
 inline Ps local_time(const sc_core::sc_time& delay) { return kernel_now() + delay.value(); }
 
+/// The sc_time of so many picoseconds. sc_time::from_value() does the same through a call into the library, which is felt
+/// where every access makes a dozen of them; require_picoseconds() checks that both agree.
+inline sc_core::sc_time to_sc_time(Ps time) {
+  static_assert(sizeof(sc_core::sc_time) == sizeof(Ps) && std::is_standard_layout_v<sc_core::sc_time>);
+  sc_core::sc_time result;
+  std::memcpy(static_cast<void*>(&result), &time, sizeof result);
+  return result;
+}
+
 /// The delay, relative to kernel time, of a point in time that is not in the past.
-inline sc_core::sc_time delay_until(Ps time) { return sc_core::sc_time::from_value(time - kernel_now()); }
+inline sc_core::sc_time delay_until(Ps time) { return to_sc_time(time - kernel_now()); }
 
 class Module : public sc_core::sc_module {
  public:

@@ -40,6 +40,8 @@ class StatVisitor {
   virtual void distribution(const char* name, Distribution& value, StatUnit unit, const char* meaning) = 0;
   /// A figure computed from others, already in `unit`.
   virtual void value(const char* name, double value, const char* unit, const char* meaning) = 0;
+  /// Whether the visit clears what it is shown. A model whose figures come from elsewhere takes its baseline then.
+  virtual bool clears() const { return false; }
   /// Opens and closes a group for a part that is not a module of its own.
   virtual void enter(const char* group) = 0;
   virtual void leave() = 0;
@@ -51,6 +53,7 @@ class StatReset final : public StatVisitor {
   void counter(const char*, std::uint64_t& value, StatUnit, const char*) override { value = 0; }
   void distribution(const char*, Distribution& value, StatUnit, const char*) override { value = {}; }
   void value(const char*, double, const char*, const char*) override {}
+  bool clears() const override { return true; }
   void enter(const char*) override {}
   void leave() override {}
 };

@@ -2,6 +2,13 @@
 
 namespace pagoda {
 
+Ps Timeline::reserve_before_horizon(Ps floor, Ps earliest, Ps duration) {
+  forget(floor);
+  const Gap gap = find(earliest, duration);
+  insert(gap.before, gap.start, gap.start + duration);
+  return gap.start;
+}
+
 void Timeline::occupy(Ps floor, Ps start, Ps end) {
   if (start >= end) return;
   if (start >= horizon_) {
@@ -56,7 +63,9 @@ std::size_t Servers::busy_at(Ps time) const {
       std::count_if(lines_.begin(), lines_.end(), [time](const Timeline& line) { return line.busy_at(time); }));
 }
 
-Servers::Slot Servers::earliest_server(Ps earliest, Ps duration) const {
+Servers::Slot Servers::earliest_server(Ps earliest, Ps duration) {
+  const Ps asked = earliest;
+  earliest = no_room_.skip(earliest, duration);
   for (std::size_t i = 0; i < lines_.size(); ++i) {
     if (lines_[i].horizon() <= earliest) return {i, earliest};
   }
@@ -64,7 +73,9 @@ Servers::Slot Servers::earliest_server(Ps earliest, Ps duration) const {
   for (std::size_t i = 0; i < lines_.size(); ++i) {
     const Ps start = lines_[i].first_free(earliest, duration);
     if (start < best.start) best = {i, start};
+    if (start == earliest) break;
   }
+  if (best.start > asked) no_room_.remember(asked, duration, best.start);
   return best;
 }
 

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <vector>
 
@@ -30,14 +31,9 @@ class Timeline {
 
   /// Reserves the first free `duration` from `earliest` on and returns when it starts.
   Ps reserve(Ps floor, Ps earliest, Ps duration) {
-    if (earliest >= horizon_) {
-      append(floor, earliest, earliest + duration);
-      return earliest;
-    }
-    forget(floor);
-    const Gap gap = find(earliest, duration);
-    insert(gap.before, gap.start, gap.start + duration);
-    return gap.start;
+    if (earliest < horizon_) return reserve_before_horizon(floor, earliest, duration);
+    append(floor, earliest, earliest + duration);
+    return earliest;
   }
 
   /// Marks [start, end) as busy; the caller got `start` from this timeline but learned the end only later.
@@ -59,6 +55,7 @@ class Timeline {
     std::size_t before;  // index of the reservation that follows
   };
 
+  Ps reserve_before_horizon(Ps floor, Ps earliest, Ps duration);
   Gap find(Ps earliest, Ps duration) const;
   void insert(std::size_t before, Ps start, Ps end);
 
@@ -88,6 +85,28 @@ class Timeline {
   Ps horizon_ = 0;
 };
 
+/// Where a search found no room. Reservations are only added, so a later search for as much from there on need not look
+/// there again: what a saturated resource would otherwise search every time.
+class NoRoom {
+ public:
+  /// The earliest time at which a search for `duration` from `earliest` on has to look.
+  Ps skip(Ps earliest, Ps duration) const {
+    return earliest >= from_ && earliest < until_ && duration >= duration_ ? until_ : earliest;
+  }
+  /// A search for `duration` from `earliest` on found nothing before `found`.
+  void remember(Ps earliest, Ps duration, Ps found) {
+    const bool joins = duration == duration_ && earliest <= until_ && found >= from_;
+    from_ = joins ? std::min(from_, earliest) : earliest;
+    until_ = joins ? std::max(until_, found) : found;
+    duration_ = duration;
+  }
+
+ private:
+  Ps from_ = 0;
+  Ps until_ = 0;
+  Ps duration_ = 0;
+};
+
 /// k equal servers behind one queue. Zero servers stand for a resource without limit.
 class Servers {
  public:
@@ -110,7 +129,7 @@ class Servers {
 
   /// For work whose end is known only once it is done: finds the server that can start first and is then free
   /// for the `expected` time. Follow with release(); work that takes longer than its gap is cut to the gap.
-  Slot acquire(Ps earliest, Ps expected) const {
+  Slot acquire(Ps earliest, Ps expected) {
     return lines_.empty() ? Slot{0, earliest} : earliest_server(earliest, expected);
   }
   void release(Ps floor, Slot slot, Ps end) {
@@ -120,9 +139,10 @@ class Servers {
   std::size_t busy_at(Ps time) const;
 
  private:
-  Slot earliest_server(Ps earliest, Ps duration) const;
+  Slot earliest_server(Ps earliest, Ps duration);
 
   std::vector<Timeline> lines_;
+  NoRoom no_room_;
 };
 
 }  // namespace pagoda

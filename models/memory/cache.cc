@@ -68,8 +68,7 @@ class Cache::Below {
 
 Cache::Cache(const sc_core::sc_module_name& name, const CacheConfig& config)
     : Module(name), core_(validated(config, this->name())), data_(memory) {
-  cpu.register_b_transport(this, &Cache::b_transport);
-  cpu.register_transport_dbg(this, &Cache::debug);
+  cpu.serve(this, &Cache::b_transport, &Cache::debug, &Cache::direct_pointer);
   memory.register_invalidate_direct_mem_ptr(this, &Cache::invalidate_direct_mem_ptr);
 }
 
@@ -78,13 +77,23 @@ void Cache::visit_probes(ProbeVisitor& visitor) {
   visitor.probe("mshrs_busy", mshr_probe_, 16, "miss registers in use");
 }
 
-void Cache::invalidate_direct_mem_ptr(sc_dt::uint64, sc_dt::uint64) { data_.forget_pointers(); }
+bool Cache::direct_pointer(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi) {
+  const Attributes* attributes = payload.get_extension<Attributes>();
+  if (attributes != nullptr && attributes->keeps_time) return memory->get_direct_mem_ptr(payload, dmi);
+  dmi.allow_none();
+  return false;
+}
+
+void Cache::invalidate_direct_mem_ptr(sc_dt::uint64 start, sc_dt::uint64 end) {
+  data_.forget_pointers();
+  cpu.invalidate_direct_pointers(start, end);
+}
 
 unsigned Cache::debug(tlm::tlm_generic_payload& payload) { return memory->transport_dbg(payload); }
 
 void Cache::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-  Attributes plain;
-  Attributes& attributes = attributes_of(payload, plain);
+  const AttributesOf owner(payload);
+  Attributes& attributes = *owner;
   const unsigned length = payload.get_data_length();
   if (attributes.uncached || payload.get_command() == tlm::TLM_IGNORE_COMMAND || length == 0) {
     memory->b_transport(payload, delay);

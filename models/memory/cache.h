@@ -1,6 +1,6 @@
 // A data or instruction cache as a TLM-2.0 module: a thin shell around CacheCore.
 //
-// Sockets: `cpu` (target) takes requests, `memory` (initiator) is the level below. Both speak the base
+// Sockets: `cpu` (target, any number of initiators) takes requests, `memory` (initiator) is the level below. Both speak the base
 // protocol with b_transport, which adds time to the delay and never waits; requests that straddle lines are
 // served line by line, the last one deciding when they are done. Accesses marked uncached, and commands that
 // are neither read nor write, pass through. transport_dbg passes through; no DMI is granted (an access
@@ -10,10 +10,10 @@
 #pragma once
 
 #include <tlm_utils/simple_initiator_socket.h>
-#include <tlm_utils/simple_target_socket.h>
 
 #include "pagoda/base/module.h"
 #include "pagoda/base/probe.h"
+#include "pagoda/base/target_socket.h"
 #include "pagoda/base/transaction.h"
 #include "pagoda/memory/cache_core.h"
 #include "pagoda/memory/data_path.h"
@@ -22,7 +22,7 @@ namespace pagoda {
 
 class Cache : public Module {
  public:
-  tlm_utils::simple_target_socket<Cache> cpu{"cpu"};
+  TargetSocket<Cache> cpu{"cpu"};
   tlm_utils::simple_initiator_socket<Cache> memory{"memory"};
 
   Cache(const sc_core::sc_module_name& name, const CacheConfig& config);
@@ -35,6 +35,7 @@ class Cache : public Module {
 
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   unsigned debug(tlm::tlm_generic_payload& payload);
+  bool direct_pointer(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
   void invalidate_direct_mem_ptr(sc_dt::uint64 start, sc_dt::uint64 end);
 
   CacheCore core_;

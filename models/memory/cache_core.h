@@ -13,8 +13,11 @@
 // latency + wait for a miss register + the level below.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <optional>
+#include <vector>
 
 #include "pagoda/base/attributes.h"
 #include "pagoda/base/stats.h"
@@ -104,27 +107,33 @@ class CacheCore {
   }
 
  private:
+  // What is kept per line is little, so that large caches fit the host's: when a fill arrives is kept for those under way.
   struct Line {
-    Ps ready;  // when the fill arrives
-    bool dirty;
-    bool prefetched;  // and not used yet
+    std::uint8_t dirty : 1;
+    std::uint8_t prefetched : 1;  // and not used yet
+    std::uint8_t filling : 1;     // has, or had until lately, a fill in fills_
+  };
+  struct Fill {
+    std::uint64_t number;
+    Ps arrives;
   };
 
   template <class Next>
   CacheOutcome hit(const CacheAccess& access, Line& line, Ps looked_up, TimeSplit& time, Next& next) {
     lines_.touch(&line);
-    line.dirty |= access.write;
-    const bool first_use = line.prefetched;
+    if (access.write) line.dirty = 1;
+    const bool first_use = line.prefetched != 0;
     if (first_use) {
-      line.prefetched = false;
+      line.prefetched = 0;
       ++stats_.useful_prefetches;
     }
     CacheOutcome outcome{looked_up, true, false};
-    if (line.ready > looked_up) {
+    const Ps arrives = line.filling != 0 ? arrival(access, line) : 0;
+    if (arrives > looked_up) {
       ++stats_.misses;
       ++stats_.merged;
-      time[TimePart::queue] += line.ready - looked_up;
-      outcome.done = line.ready;
+      time[TimePart::queue] += arrives - looked_up;
+      outcome.done = arrives;
     } else {
       ++stats_.hits;
     }
@@ -151,25 +160,25 @@ class CacheCore {
   Ps fill(std::size_t set, std::uint64_t number, const CacheAccess& access, Ps arrives, Next& next) {
     Line* victim = lines_.victim(set);
     const std::uint64_t old = lines_.key_of(victim);
-    const bool evict_dirty = old != 0 && victim->dirty;
+    const bool evict_dirty = old != 0 && victim->dirty != 0;
     if (old != 0) ++stats_.evictions;
+    std::optional<Servers::Slot> slot;
     if (evict_dirty) {
-      const Servers::Slot slot = write_buffer_.acquire(arrives, latency_);
-      stats_.write_buffer_wait += slot.start - arrives;
-      arrives = slot.start;
+      slot = write_buffer_.acquire(arrives, latency_);
+      stats_.write_buffer_wait += slot->start - arrives;
+      arrives = slot->start;
       ++stats_.writebacks;
-      lines_.replace(victim, number + 1);
-      *victim = {arrives, access.write, false};
-      write_buffer_.release(access.floor, slot, next.write_back((old - 1) << line_shift_, arrives));
-    } else {
-      lines_.replace(victim, number + 1);
-      *victim = {arrives, access.write, false};
     }
+    lines_.replace(victim, number + 1);
+    *victim = {.dirty = access.write, .prefetched = 0, .filling = 1};
+    remember(number, access.floor, arrives);
+    if (slot) write_buffer_.release(access.floor, *slot, next.write_back((old - 1) << line_shift_, arrives));
     return arrives;
   }
 
   template <class Next>
   void prefetch(const CacheAccess& access, bool first_use, Ps at, Next& next) {
+    if (!prefetcher_.enabled()) return;
     prefetcher_.observe(access.line, first_use, [&](Addr line) {
       const std::uint64_t number = line >> line_shift_;
       const std::size_t set = lines_.set_of(number);
@@ -180,8 +189,28 @@ class CacheCore {
       if (failed) return;
       ++stats_.prefetches;
       fill(set, number, {.line = line, .floor = access.floor, .at = at}, arrives, next);
-      lines_.find(set, number + 1)->prefetched = true;
+      lines_.find(set, number + 1)->prefetched = 1;
     });
+  }
+
+  void remember(std::uint64_t number, Ps floor, Ps arrives) {
+    if (fills_.size() >= forget_fills_at_) {
+      std::erase_if(fills_, [floor](const Fill& fill) { return fill.arrives <= floor; });
+      forget_fills_at_ = std::max<std::size_t>(64, 2 * fills_.size());
+    }
+    fills_.push_back({number, arrives});
+  }
+
+  // When the latest fill of a line arrives; 0 if that lies before anything that can still be asked.
+  Ps arrival(const CacheAccess& access, Line& line) {
+    const std::uint64_t number = access.line >> line_shift_;
+    for (auto fill = fills_.rbegin(); fill != fills_.rend(); ++fill) {
+      if (fill->number != number) continue;
+      if (fill->arrives <= access.floor) break;
+      return fill->arrives;
+    }
+    line.filling = 0;
+    return 0;
   }
 
   unsigned line_shift_;
@@ -189,6 +218,8 @@ class CacheCore {
   Ps latency_;
   Ps typical_miss_ = 1;  // what the last miss took: how long a miss register will be busy
   AssocArray<Line> lines_;
+  std::vector<Fill> fills_;  // in the order they were issued
+  std::size_t forget_fills_at_ = 64;
   Servers ports_;
   Servers mshrs_;
   Servers write_buffer_;

@@ -1,6 +1,9 @@
 #include "pagoda/memory/data_path.h"
 
+#include <algorithm>
 #include <cstring>
+
+#include "pagoda/base/attributes.h"
 
 namespace pagoda {
 
@@ -11,10 +14,14 @@ bool DataPath::move(tlm::tlm_command command, Addr address, unsigned char* data,
   if (length == 0) return true;
   if (!inside() && may_ask_) {
     tlm::tlm_generic_payload ask;
+    Attributes attributes;
+    attributes.keeps_time = true;
+    ask.set_extension(&attributes);
     ask.set_address(address);
     ask.set_command(command);
     tlm::tlm_dmi granted;
     may_ask_ = below_->get_direct_mem_ptr(ask, granted);
+    ask.clear_extension(&attributes);
     if (may_ask_ && granted.is_read_write_allowed()) region_ = granted;
   }
   if (inside()) {

@@ -12,6 +12,9 @@
 #include <string_view>
 #include <vector>
 
+#include <boost/describe/enum.hpp>
+
+#include "pagoda/base/config_schema.h"
 #include "pagoda/base/units.h"
 
 namespace pagoda {
@@ -34,6 +37,8 @@ struct DramOrganisation {
   /// Exclusive-or the bank and bank group with the low row bits, so that strides do not hammer one bank
   /// (permutation-based page interleaving, Zhang, Zhu and Zhang, MICRO 2000).
   bool bank_hash = false;
+
+  static const ConfigInfo& config_info();
 };
 
 struct DramTimings {
@@ -60,6 +65,8 @@ struct DramTimings {
   Latency t_rtrs = Latency::cycles(2);        ///< data bus idle between bursts of two ranks
   Latency t_refi = Latency::time(7'800'000);  ///< interval of REF of a rank; 0: no refresh
   Latency t_rfc = Latency::time(350'000);     ///< REF to the next command of its rank
+
+  static const ConfigInfo& config_info();
 };
 
 enum class DramPagePolicy : std::uint8_t {
@@ -68,6 +75,7 @@ enum class DramPagePolicy : std::uint8_t {
   closed  ///< a row is precharged with its last access that was in the queue when the access before it went
           ///< out
 };
+BOOST_DESCRIBE_ENUM(DramPagePolicy, open, closed)
 
 struct DramController {
   std::uint32_t read_queue = 64;   ///< bursts waiting for their RD, per channel
@@ -79,6 +87,8 @@ struct DramController {
   Duration page_timeout{0};           ///< open policy: an unused row is precharged after this; 0: never
   Duration frontend_latency{10'000};  ///< request at the controller to its first command, and to accepting a write
   Duration backend_latency{10'000};   ///< last beat on the bus to data at the requester's port
+
+  static const ConfigInfo& config_info();
 };
 
 /// The data-sheet currents of one device on one supply. A current that is not published for a supply is best
@@ -92,6 +102,8 @@ struct DramRail {
   double idd4r_ma = 0;  ///< reading back to back
   double idd4w_ma = 0;  ///< writing back to back
   double idd5b_ma = 0;  ///< refreshing back to back, REF every tRFC
+
+  static const ConfigInfo& config_info();
 };
 
 /// What the devices draw, see dram_energy.h for how it becomes energy per operation. An energy that is not 0
@@ -104,6 +116,8 @@ struct DramPower {
   Energy read_burst{};
   Energy write_burst{};
   Energy refresh{};  ///< one REF
+
+  static const ConfigInfo& config_info();
 };
 
 struct DramConfig {
@@ -111,6 +125,8 @@ struct DramConfig {
   DramTimings timings;
   DramController controller;
   DramPower power;
+
+  static const ConfigInfo& config_info();
 };
 
 /// Bytes that one column access transfers.

@@ -18,10 +18,8 @@ const ConfigInfo& FixedMemoryConfig::config_info() {
 FixedMemory::FixedMemory(const sc_core::sc_module_name& name, const FixedMemoryConfig& config, PhysicalMemory& memory)
     : Module(name),
       target_(memory),
-      latency_(sc_core::sc_time::from_value(validated(config, this->name()).latency.value)) {
-  port.register_b_transport(this, &FixedMemory::b_transport);
-  port.register_transport_dbg(this, &FixedMemory::debug);
-  port.register_get_direct_mem_ptr(this, &FixedMemory::direct_pointer);
+      latency_(to_sc_time(validated(config, this->name()).latency.value)) {
+  port.serve(this, &FixedMemory::b_transport, &FixedMemory::debug, &FixedMemory::direct_pointer);
 }
 
 void FixedMemory::visit_stats(StatVisitor& v) {
@@ -31,8 +29,8 @@ void FixedMemory::visit_stats(StatVisitor& v) {
 
 void FixedMemory::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   if (!target_.accepts(payload)) return;
-  Attributes plain;
-  Attributes& attributes = attributes_of(payload, plain);
+  const AttributesOf owner(payload);
+  Attributes& attributes = *owner;
   ++(payload.is_write() ? writes_ : reads_);
   delay += latency_;
   attributes.time[TimePart::dram] += latency_.value();

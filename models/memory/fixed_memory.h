@@ -2,10 +2,9 @@
 // that must not depend on DRAM.
 #pragma once
 
-#include <tlm_utils/simple_target_socket.h>
-
 #include "pagoda/base/config_schema.h"
 #include "pagoda/base/module.h"
+#include "pagoda/base/target_socket.h"
 #include "pagoda/memory/memory_target.h"
 
 namespace pagoda {
@@ -18,7 +17,7 @@ struct FixedMemoryConfig {
 
 class FixedMemory : public Module {
  public:
-  tlm_utils::simple_target_socket<FixedMemory> port{"port"};
+  TargetSocket<FixedMemory> port{"port"};
 
   FixedMemory(const sc_core::sc_module_name& name, const FixedMemoryConfig& config, PhysicalMemory& memory);
 

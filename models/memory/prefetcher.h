@@ -18,6 +18,8 @@ class Prefetcher {
   Prefetcher(const PrefetchConfig& config, unsigned line_shift)
       : config_(config), line_shift_(line_shift), regions_({config.regions, config.regions, Replacement::lru}) {}
 
+  bool enabled() const { return config_.kind != PrefetchKind::none; }
+
   /// Learns of a demand access to a line and calls `fetch(line_address)` for each line worth having.
   template <class Fetch>
   void observe(Addr line, bool first_use, Fetch fetch) {

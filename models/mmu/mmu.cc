@@ -79,10 +79,8 @@ Mmu::Mmu(const sc_core::sc_module_name& name, const MmuConfig& config)
       invalidate_page_(config.maintenance.page.at(config.period())),
       invalidate_all_(config.maintenance.all.at(config.period())) {
   if (config.stlb) stlb_.emplace(*config.stlb, config.period());
-  data.register_b_transport(this, &Mmu::data_transport);
-  data.register_transport_dbg(this, &Mmu::debug);
-  fetch.register_b_transport(this, &Mmu::fetch_transport);
-  fetch.register_transport_dbg(this, &Mmu::debug);
+  data.serve(this, &Mmu::data_transport, &Mmu::debug);
+  fetch.serve(this, &Mmu::fetch_transport, &Mmu::debug);
 }
 
 void Mmu::set_context(MmuContext context) {
@@ -119,97 +117,105 @@ void Mmu::fetch_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& d
 void Mmu::serve(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay, Tlb& tlb, Below& below) {
   if (!translating_) {
     below.b_transport(payload, delay);
-    return;
+  } else if (Attributes* attributes = payload.get_extension<Attributes>()) {
+    serve_known(payload, *attributes, delay, tlb, below);
+  } else {  // the caches below are to know whether the page is cacheable
+    Attributes own;
+    payload.set_extension(&own);
+    serve_known(payload, own, delay, tlb, below);
+    payload.clear_extension(&own);
   }
-  Attributes own;
-  Attributes* attributes = payload.get_extension<Attributes>();
-  const bool foreign = attributes == nullptr;
-  if (foreign) {  // what follows relies on having attributes
-    attributes = &own;
-    payload.set_extension(attributes);
-  }
-  const Ps floor = kernel_now();
-  const Ps at = floor + delay.value();
-  const WalkRequest request{.address = payload.get_address(),
-                            .access = &tlb == &itlb_ ? AccessKind::fetch : kind_of(payload, *attributes),
-                            .privilege = attributes->privilege,
-                            .allow_user_data = context_.allow_user_data};
-
-  Pieces pieces;
-  const unsigned length = payload.get_data_length();
-  unsigned translated = 0;
-  Fault fault;
-  do {
-    WalkRequest part = request;
-    part.address += translated;
-    Addr page_end = 0;
-    Piece& piece = pieces.emplace_back(Piece{.offset = translated, .at = at});
-    fault = translate(tlb, part, floor, *attributes, piece, page_end);
-    piece.length = static_cast<unsigned>(std::min<Addr>(length - translated, page_end - part.address + 1));
-    translated += piece.length;
-  } while (!fault && translated < length);
-
-  if (fault) {
-    ++faults_;
-    attributes->fault = fault;
-    attributes->time += pieces.back().time;
-    delay = delay_until(pieces.back().at);
-    payload.set_response_status(response_to(fault));
-  } else {
-    attributes->asid = context_.tag.asid;
-    attributes->vmid = context_.tag.vmid;
-    carry_out(payload, *attributes, pieces, below, delay);
-    if (payload.is_response_error() && !attributes->fault) {
-      attributes->fault = {.cause = FaultCause::access_error,
-                           .stage = static_cast<std::uint8_t>(context_.stages.size()),
-                           .access = request.access,
-                           .privilege = request.privilege,
-                           .virtual_address = request.address,
-                           .stage_address = pieces.front().physical};
-    }
-  }
-  if (foreign) payload.clear_extension(attributes);
 }
 
-Fault Mmu::translate(Tlb& first, const WalkRequest& request, Ps floor, Attributes& attributes, Piece& piece,
-                     Addr& page_end) {
-  Fault fault;
+void Mmu::serve_known(tlm::tlm_generic_payload& payload, Attributes& attributes, sc_core::sc_time& delay, Tlb& tlb,
+                      Below& below) {
+  const Addr address = payload.get_address();
+  const WalkRequest request{.address = address,
+                            .access = &tlb == &itlb_ ? AccessKind::fetch : kind_of(payload, attributes),
+                            .privilege = attributes.privilege,
+                            .allow_user_data = context_.allow_user_data};
+  attributes.asid = context_.tag.asid;
+  attributes.vmid = context_.tag.vmid;
+  if ((address & low_mask(kPageShift)) + payload.get_data_length() > low_mask(kPageShift) + 1) {
+    serve_crossing(payload, attributes, request, delay, tlb, below);
+    return;
+  }
+  const Ps floor = kernel_now();
+  Piece piece{.at = floor + delay.value(), .length = payload.get_data_length()};
+  if (translate(tlb, request, floor, attributes, piece)) {
+    forward(payload, attributes, piece, below, delay);
+    explain_refusal(payload, attributes, request, piece.physical);
+  } else {
+    refuse(payload, attributes, piece, delay);
+  }
+}
+
+// An access that leaves a 4 KiB page: all of it is translated before any part is carried out.
+void Mmu::serve_crossing(tlm::tlm_generic_payload& payload, Attributes& attributes, const WalkRequest& request,
+                         sc_core::sc_time& delay, Tlb& tlb, Below& below) {
+  const Ps floor = kernel_now();
+  const unsigned length = payload.get_data_length();
+  Pieces pieces;
+  for (unsigned offset = 0; offset < length; offset += pieces.back().length) {
+    WalkRequest part = request;
+    part.address += offset;
+    Piece& piece = pieces.emplace_back(Piece{.at = floor + delay.value(), .offset = offset});
+    if (!translate(tlb, part, floor, attributes, piece)) {
+      refuse(payload, attributes, piece, delay);
+      return;
+    }
+    const Addr to_page_end = low_mask(piece.page_shift) - (part.address & low_mask(piece.page_shift)) + 1;
+    piece.length = static_cast<unsigned>(std::min<Addr>(length - offset, to_page_end));
+  }
+  if (pieces.size() == 1) {
+    forward(payload, attributes, pieces.front(), below, delay);
+  } else {
+    ++crossings_;
+    forward_pieces(payload, attributes, pieces, below, delay);
+  }
+  explain_refusal(payload, attributes, request, pieces.front().physical);
+}
+
+// Finds the translation of the page that the request's address lies in; false, with the fault in `attributes`, if there is
+// none.
+bool Mmu::translate(Tlb& first, const WalkRequest& request, Ps floor, Attributes& attributes, Piece& piece) {
   WalkRequest canonical = request;
   if (context_.stages.front().format != nullptr) canonical.address = context_.stages.front().canonical(request.address);
-  const TlbEntry* entry = look_up(first, canonical, floor, piece, fault);
-  if (entry == nullptr && !fault) {
-    TlbEntry found{};
-    if (const TlbEntry* second = stlb_ ? look_up(*stlb_, canonical, floor, piece, fault) : nullptr) {
+  const TlbEntry* entry = look_up(first, canonical, floor, attributes, piece);
+  if (entry == nullptr) {
+    if (attributes.fault) return false;
+    TlbEntry found;
+    if (const TlbEntry* second = stlb_ ? look_up(*stlb_, canonical, floor, attributes, piece) : nullptr) {
       found = *second;
       found.ready = piece.at;
-    } else if (!fault) {
-      Tables tables(*this, *tables_below_, attributes.requester);
-      const WalkResult result = walker_.walk(
-          {.stages = context_.stages, .tag = context_.tag, .request = request, .floor = floor, .at = piece.at}, tables);
-      piece.time[TimePart::walk] += result.done - piece.at;
-      piece.at = result.done;
-      fault = result.fault;
-      found = result.entry;
-      if (!fault && stlb_) stlb_->fill(canonical.address, found);
+    } else {
+      if (attributes.fault || !walk(request, floor, attributes, piece, found)) return false;
+      if (stlb_) stlb_->fill(canonical.address, found);
     }
-    if (!fault) entry = first.fill(canonical.address, found);
-  }
-  if (fault) {
-    page_end = request.address;
-    return fault;
+    entry = first.fill(canonical.address, found);
   }
   piece.physical = entry->output(canonical.address);
   piece.uncached = !cacheable(entry->memory_type);
-  page_end = request.address | low_mask(entry->page_shift);
-  return {};
+  piece.page_shift = entry->page_shift;
+  return true;
 }
 
-// An entry of this TLB that grants the access, once it is there; or null, with the fault if an entry refuses
-// it.
-const TlbEntry* Mmu::look_up(Tlb& tlb, const WalkRequest& request, Ps floor, Piece& piece, Fault& fault) {
+bool Mmu::walk(const WalkRequest& request, Ps floor, Attributes& attributes, Piece& piece, TlbEntry& found) {
+  Tables tables(*this, *tables_below_, attributes.requester);
+  const WalkResult result = walker_.walk(
+      {.stages = context_.stages, .tag = context_.tag, .request = request, .floor = floor, .at = piece.at}, tables);
+  piece.time[TimePart::walk] += result.done - piece.at;
+  piece.at = result.done;
+  if (result.fault) attributes.fault = result.fault;
+  found = result.entry;
+  return !result.fault;
+}
+
+// An entry of this TLB that grants the access, once it is there; or null, with the fault if an entry refuses it.
+const TlbEntry* Mmu::look_up(Tlb& tlb, const WalkRequest& request, Ps floor, Attributes& attributes, Piece& piece) {
   piece.at = tlb.look(floor, piece.at, piece.time);
   TlbEntry* entry = tlb.find(request.address, context_.tag);
-  const Verdict verdict = entry == nullptr ? Verdict::ask_memory : judge(*entry, request, fault);
+  const Verdict verdict = entry == nullptr ? Verdict::ask_memory : judge(*entry, request);
   if (verdict == Verdict::ask_memory) {
     tlb.count_miss(piece.at, false);
     return nullptr;
@@ -223,54 +229,62 @@ const TlbEntry* Mmu::look_up(Tlb& tlb, const WalkRequest& request, Ps floor, Pie
     tlb.count_hit(piece.at);
   }
   if (verdict == Verdict::granted) return entry;
-  const TlbInvalidation page{.address = request.address, .asid = context_.tag.asid, .vmid = context_.tag.vmid};
-  itlb_.invalidate(page);
-  dtlb_.invalidate(page);
-  if (stlb_) stlb_->invalidate(page);
+  attributes.fault = {.cause = FaultCause::permission,
+                      .access = request.access,
+                      .privilege = request.privilege,
+                      .granted = static_cast<std::uint8_t>(entry->rights[0]),
+                      .virtual_address = request.address,
+                      .stage_address = request.address};
+  drop_page(request.address);
   return nullptr;
 }
 
-Mmu::Verdict Mmu::judge(TlbEntry& entry, const WalkRequest& request, Fault& fault) const {
+Mmu::Verdict Mmu::judge(TlbEntry& entry, const WalkRequest& request) const {
   const unsigned bit = TlbEntry::access_bit(request.access, request.privilege);
   if ((entry.allowed & bit) != 0 && !request.allow_user_data) return Verdict::granted;
 
   const std::span<const Rights> rights(entry.rights.data(), context_.stages.size());
   if (check_translation(context_.stages, rights, request) != FaultCause::none) {
-    const StageAccess access = stage_access(request, 0, rights[0]);
     const Stage& stage = context_.stages.front();
-    if (stage.format == nullptr || check(*stage.format, stage.controls, rights[0], access) == FaultCause::none) {
-      return Verdict::ask_memory;
-    }
-    fault = {.cause = FaultCause::permission,
-             .access = request.access,
-             .privilege = request.privilege,
-             .granted = static_cast<std::uint8_t>(rights[0]),
-             .virtual_address = request.address,
-             .stage_address = request.address};
-    return Verdict::refused;
+    const bool own_stage_grants =
+        stage.format == nullptr ||
+        check(*stage.format, stage.controls, rights[0], stage_access(request, 0, rights[0])) == FaultCause::none;
+    return own_stage_grants ? Verdict::ask_memory : Verdict::refused;
   }
   for (std::size_t i = 0; i < rights.size(); ++i) {
-    if (context_.stages[i].format != nullptr && !has(rights[i], needed_flags(request.access)))
-      return Verdict::ask_memory;
+    if (context_.stages[i].format != nullptr && !has(rights[i], needed_flags(request.access))) return Verdict::ask_memory;
   }
   if (!request.allow_user_data) entry.allowed |= static_cast<std::uint8_t>(bit);
   return Verdict::granted;
 }
 
-void Mmu::carry_out(tlm::tlm_generic_payload& payload, Attributes& attributes, const Pieces& pieces, Below& below,
-                    sc_core::sc_time& delay) {
-  if (pieces.size() == 1) {
-    const Piece& piece = pieces.front();
-    const Addr address = payload.get_address();
-    attributes.time += piece.time;
-    attributes.uncached = piece.uncached;
-    delay = delay_until(piece.at);
-    payload.set_address(piece.physical);
-    below.b_transport(payload, delay);
-    payload.set_address(address);
-    return;
-  }
-  ++crossings_;
+void Mmu::drop_page(Addr address) {
+  const TlbInvalidation page{.address = address, .asid = context_.tag.asid, .vmid = context_.tag.vmid};
+  itlb_.invalidate(page);
+  dtlb_.invalidate(page);
+  if (stlb_) stlb_->invalidate(page);
+}
+
+void Mmu::refuse(tlm::tlm_generic_payload& payload, Attributes& attributes, const Piece& piece, sc_core::sc_time& delay) {
+  ++faults_;
+  attributes.time += piece.time;
+  delay = delay_until(piece.at);
+  payload.set_response_status(response_to(attributes.fault));
+}
+
+void Mmu::forward(tlm::tlm_generic_payload& payload, Attributes& attributes, const Piece& piece, Below& below,
+                  sc_core::sc_time& delay) {
+  const Addr address = payload.get_address();
+  attributes.time += piece.time;
+  attributes.uncached = piece.uncached;
+  delay = delay_until(piece.at);
+  payload.set_address(piece.physical);
+  below.b_transport(payload, delay);
+  payload.set_address(address);
+}
+
+void Mmu::forward_pieces(tlm::tlm_generic_payload& payload, Attributes& attributes, const Pieces& pieces, Below& below,
+                         sc_core::sc_time& delay) {
   if (payload.get_streaming_width() < payload.get_data_length()) {
     payload.set_response_status(tlm::TLM_BURST_ERROR_RESPONSE);
     return;
@@ -306,6 +320,18 @@ void Mmu::carry_out(tlm::tlm_generic_payload& payload, Attributes& attributes, c
   delay = delay_until(done);
 }
 
+// The translation was granted but memory refused the access itself.
+void Mmu::explain_refusal(const tlm::tlm_generic_payload& payload, Attributes& attributes, const WalkRequest& request,
+                          Addr physical) const {
+  if (!payload.is_response_error() || attributes.fault) return;
+  attributes.fault = {.cause = FaultCause::access_error,
+                      .stage = static_cast<std::uint8_t>(context_.stages.size()),
+                      .access = request.access,
+                      .privilege = request.privilege,
+                      .virtual_address = request.address,
+                      .stage_address = physical};
+}
+
 // A debug access: the tables are read without time, flags are not set, and what faults ends the access.
 unsigned Mmu::debug(tlm::tlm_generic_payload& payload) {
   struct Peek {
@@ -327,13 +353,12 @@ unsigned Mmu::debug(tlm::tlm_generic_payload& payload) {
   const Addr address = payload.get_address();
   const unsigned length = payload.get_data_length();
   unsigned char* const bytes = payload.get_data_ptr();
-  Attributes plain;
-  const Attributes& attributes = attributes_of(payload, plain);
+  const AttributesOf attributes(payload);
   unsigned served = 0;
   while (served < length) {
     Walk walk(context_.stages, {.address = address + served,
-                                .access = kind_of(payload, attributes),
-                                .privilege = attributes.privilege,
+                                .access = kind_of(payload, *attributes),
+                                .privilege = attributes->privilege,
                                 .allow_user_data = context_.allow_user_data});
     Peek peek{*tables_below_};
     if (!run_walk(walk, peek)) break;

@@ -25,9 +25,9 @@
 
 #include <boost/container/small_vector.hpp>
 #include <tlm_utils/simple_initiator_socket.h>
-#include <tlm_utils/simple_target_socket.h>
 
 #include "pagoda/base/module.h"
+#include "pagoda/base/target_socket.h"
 #include "pagoda/base/transaction.h"
 #include "pagoda/mmu/mmu_config.h"
 #include "pagoda/mmu/tlb.h"
@@ -44,8 +44,8 @@ struct MmuContext {
 
 class Mmu : public Module {
  public:
-  tlm_utils::simple_target_socket<Mmu> data{"data"};
-  tlm_utils::simple_target_socket_optional<Mmu> fetch{"fetch"};
+  TargetSocket<Mmu> data{"data"};
+  TargetSocket<Mmu, sc_core::SC_ZERO_OR_MORE_BOUND> fetch{"fetch"};
   tlm_utils::simple_initiator_socket<Mmu> data_memory{"data_memory"};
   tlm_utils::simple_initiator_socket_optional<Mmu> fetch_memory{"fetch_memory"};
   tlm_utils::simple_initiator_socket_optional<Mmu> walk_memory{"walk_memory"};
@@ -65,30 +65,42 @@ class Mmu : public Module {
 
  private:
   class Tables;
-  struct Piece {  // of a request, within one page
-    Addr physical;
-    unsigned offset;
-    unsigned length;
-    Ps at;
+  // A part of a request that lies within one page.
+  struct Piece {
+    Ps at;  // when its translation is known
+    Addr physical = 0;
+    unsigned offset = 0;
+    unsigned length = 0;
+    unsigned page_shift = 0;
+    bool uncached = false;
     TimeSplit time;
-    bool uncached;
   };
   using Pieces = boost::container::small_vector<Piece, 2>;
   using Below = tlm::tlm_fw_transport_if<>;
   enum class Verdict { granted, refused, ask_memory };
 
+  void end_of_elaboration() override;
   void data_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   void fetch_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   unsigned debug(tlm::tlm_generic_payload& payload);
 
   void serve(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay, Tlb& tlb, Below& below);
-  Fault translate(Tlb& first, const WalkRequest& request, Ps floor, Attributes& attributes, Piece& piece,
-                  Addr& page_end);
-  const TlbEntry* look_up(Tlb& tlb, const WalkRequest& request, Ps floor, Piece& piece, Fault& fault);
-  Verdict judge(TlbEntry& entry, const WalkRequest& request, Fault& fault) const;
-  void carry_out(tlm::tlm_generic_payload& payload, Attributes& attributes, const Pieces& pieces, Below& below,
-                 sc_core::sc_time& delay);
-  void end_of_elaboration() override;
+  void serve_known(tlm::tlm_generic_payload& payload, Attributes& attributes, sc_core::sc_time& delay, Tlb& tlb,
+                   Below& below);
+  void serve_crossing(tlm::tlm_generic_payload& payload, Attributes& attributes, const WalkRequest& request,
+                      sc_core::sc_time& delay, Tlb& tlb, Below& below);
+  bool translate(Tlb& first, const WalkRequest& request, Ps floor, Attributes& attributes, Piece& piece);
+  bool walk(const WalkRequest& request, Ps floor, Attributes& attributes, Piece& piece, TlbEntry& found);
+  const TlbEntry* look_up(Tlb& tlb, const WalkRequest& request, Ps floor, Attributes& attributes, Piece& piece);
+  Verdict judge(TlbEntry& entry, const WalkRequest& request) const;
+  void drop_page(Addr address);
+  void refuse(tlm::tlm_generic_payload& payload, Attributes& attributes, const Piece& piece, sc_core::sc_time& delay);
+  void forward(tlm::tlm_generic_payload& payload, Attributes& attributes, const Piece& piece, Below& below,
+               sc_core::sc_time& delay);
+  void forward_pieces(tlm::tlm_generic_payload& payload, Attributes& attributes, const Pieces& pieces, Below& below,
+                      sc_core::sc_time& delay);
+  void explain_refusal(const tlm::tlm_generic_payload& payload, Attributes& attributes, const WalkRequest& request,
+                       Addr physical) const;
 
   MmuContext context_;
   bool translating_ = false;

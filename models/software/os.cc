@@ -277,7 +277,7 @@ Ps Os::shoot_down(Process& process, const std::vector<Addr>& pages, Processor& i
 void Os::churn() {
   const ChurnConfig& churn = *config_.churn;
   for (std::size_t turn = 0;; ++turn) {
-    wait(sc_core::sc_time::from_value(churn.interval.ps));
+    wait(to_sc_time(churn.interval.ps));
     if (processes_.empty()) return;
     const ProcessId id = turn % processes_.size();
     Process& process = processes_[id];

@@ -59,7 +59,7 @@ void Core::execute() {
     if (end_time_ > kernel_now()) wait(delay_until(end_time_));
     elapsed_ += end_time_ - std::min(end_time_, elapsed_until_);
     elapsed_until_ = end_time_;
-    finished_ = true;
+    if (finish_callback_) finish_callback_();
   } catch (const sc_core::sc_unwind_exception&) {
     throw;  // the kernel ends this thread
   } catch (...) {

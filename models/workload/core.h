@@ -41,11 +41,18 @@ class Core : public Module, public Processor {
   Mmu& mmu() override { return *mmu_; }
   Ps interrupt(Ps at, Ps duration) override;
 
+  /// Called once, when the program has ended and time has reached its end.
+  void on_finish(std::function<void()> callback) { finish_callback_ = std::move(callback); }
+
   /// Loads and stores done, warm-up included.
   std::uint64_t accesses() const { return accesses_; }
-  bool finished() const { return finished_; }
-  /// When its last access was done; the time of its program's end once finished.
+  /// How far the program has come.
+  Ps program_time() const { return timing_.now(); }
+  /// When its last access was done.
   Ps end_time() const { return end_time_; }
+  /// The latencies of all loads and stores, and the parts they were accounted to; they must agree.
+  Ps summed_latency() const { return latency_.sum(); }
+  Ps accounted_time() const { return time_.total(); }
   /// Throws what ended the program early, if anything did.
   void rethrow_failure() const;
 
@@ -88,7 +95,7 @@ class Core : public Module, public Processor {
   std::uint64_t accesses_ = 0;
   std::uint64_t call_at_ = 0;
   std::function<void()> callback_;
-  bool finished_ = false;
+  std::function<void()> finish_callback_;
   Ps end_time_ = 0;
   std::exception_ptr failure_;
 

@@ -8,12 +8,13 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "pagoda/base/access.h"
+#include "pagoda/paging/page_format.h"
 
 namespace pagoda {
 
-inline constexpr unsigned kPageShift = 12;  ///< footprints are counted in pages of 4 KiB
+/// Footprints are counted in pages of 4 KiB ...
 inline constexpr std::uint64_t kPageBytes = 1ULL << kPageShift;
-inline constexpr unsigned kLineShift = 6;  ///< and in lines of 64 bytes
+inline constexpr unsigned kLineShift = 6;  ///< ... and in lines of 64 bytes
 
 /// Whole pages that lie side by side.
 struct PageRange {

@@ -121,6 +121,7 @@ ReplaySummary replay_vectors(std::istream& input, const std::string& name, std::
       replayer->request(reader, memory, verdict);
       memory.undo();
       ++(verdict.agrees() ? summary.passed : summary.failed);
+      if (verdict.agrees() && !verdict.departure().empty()) ++summary.departures[verdict.departure()];
       if (!verdict.agrees()) {
         mismatch(fmt::format("{}:{}: Q {}: {}", name, reader.line_number(), index, verdict.text()));
       }

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <istream>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -21,6 +22,8 @@ namespace pagoda {
 struct ReplaySummary {
   std::uint64_t passed = 0;
   std::uint64_t failed = 0;
+  /// Of those passed, the ones that agree only with a known departure of the reference from the specification, by which.
+  std::map<std::string, std::uint64_t> departures;
 };
 
 /// Gets one line for each request that differs: `file:line: Q index: field expected E got G, ...`.
@@ -34,12 +37,17 @@ class VectorVerdict {
   /// Compares the first `compared` updates and, if there may be no more than were listed, their number.
   void updates(std::span<const VectorUpdate> expected, std::span<const VectorUpdate> got, bool list_is_complete);
 
+  /// The result is the specification's; what is expected is explained by a known departure of the reference from it.
+  void depart(std::string_view what) { departure_ = what; }
+
   bool agrees() const { return text_.empty(); }
   const std::string& text() const { return text_; }
+  const std::string& departure() const { return departure_; }
 
  private:
   void add(std::string_view field, const std::string& expected, const std::string& got);
   std::string text_;
+  std::string departure_;
 };
 
 /// One kind of vector file. Each function finds the reader's cursor behind the record's tag and takes all fields.

@@ -98,7 +98,7 @@ void VectorReader::refuse(const std::string& problem, const std::string& allowed
 void VectorMemory::reset() {
   words_.clear();
   ram_.reset();
-  reads_ = 0;
+  read_.clear();
   updates_.clear();
 }
 
@@ -128,7 +128,7 @@ EntryUpdate VectorMemory::compare_and_swap(Addr address, std::uint64_t expected,
 }
 
 EntryRead VectorMemory::read(const Step& step) {
-  if (!step.for_update) ++reads_;
+  if (!step.for_update) read_.push_back(step.address);
   return load(step.address);
 }
 
@@ -136,7 +136,13 @@ void VectorMemory::undo() {
   std::for_each(updates_.rbegin(), updates_.rend(),
                 [this](const VectorUpdate& update) { words_[update.address].value = update.before; });
   updates_.clear();
-  reads_ = 0;
+  read_.clear();
+}
+
+std::uint64_t VectorMemory::entries_read() const {
+  std::vector<Addr> entries = read_;
+  std::sort(entries.begin(), entries.end());
+  return static_cast<std::uint64_t>(std::unique(entries.begin(), entries.end()) - entries.begin());
 }
 
 }  // namespace pagoda

@@ -83,7 +83,9 @@ class VectorMemory {
   EntryUpdate update(const Step& step) { return compare_and_swap(step.address, step.expected, step.desired); }
 
   /// Entries read since the last undo(), not counting those read only for an update.
-  std::uint64_t reads() const { return reads_; }
+  std::uint64_t reads() const { return read_.size(); }
+  /// The same, entries read more than once counted once.
+  std::uint64_t entries_read() const;
   const std::vector<VectorUpdate>& updates() const { return updates_; }
   void undo();
 
@@ -100,7 +102,7 @@ class VectorMemory {
 
   std::unordered_map<Addr, Word> words_;
   std::optional<Ram> ram_;
-  std::uint64_t reads_ = 0;
+  std::vector<Addr> read_;
   std::vector<VectorUpdate> updates_;
 };
 

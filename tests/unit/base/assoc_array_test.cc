@@ -99,14 +99,11 @@ TEST(AssocArray, RandomIsSeededAndUsesEveryWay) {
   std::vector<int> replaced(8);
   for (std::uint64_t key = 1; key < 2000; ++key) {
     Payload* const victim = a.victim(0);
-    ++replaced[static_cast<std::size_t>(victim -
-                                        a.find(0, a.key_of(victim), [](const Payload&) { return true; })) +
-               0];
+    ++replaced[static_cast<std::size_t>(victim - a.find(0, a.key_of(victim), [](const Payload&) { return true; })) + 0];
     a.replace(victim, key);
     access(b, key);
   }
-  for (std::uint64_t key = 1; key < 2000; ++key)
-    EXPECT_EQ(a.find(0, key) != nullptr, b.find(0, key) != nullptr);
+  for (std::uint64_t key = 1; key < 2000; ++key) EXPECT_EQ(a.find(0, key) != nullptr, b.find(0, key) != nullptr);
 }
 
 TEST(AssocArray, EraseIfEmptiesAndEmptyEntriesAreFilledFirst) {

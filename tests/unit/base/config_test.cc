@@ -146,8 +146,7 @@ TEST(Config, HostileYamlIsRefusedNotExpanded) {
 }
 
 TEST(Config, AResolvedConfigBindsToTheSameValues) {
-  const Whole w =
-      bind("title: 'yes'\nclock: 2.5 GHz\nextra: {entries: 8}\nparts: [{ways: 2}]\nsizes: [1 KiB]\n");
+  const Whole w = bind("title: 'yes'\nclock: 2.5 GHz\nextra: {entries: 8}\nparts: [{ways: 2}]\nsizes: [1 KiB]\n");
   const std::string yaml = to_yaml(to_node(w));
   const Whole again = bind(yaml);
   EXPECT_EQ(to_yaml(to_node(again)), yaml);

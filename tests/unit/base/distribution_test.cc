@@ -45,8 +45,7 @@ TEST(Distribution, QuantilesAreWithinEightTenthsOfAPercentAtEveryMagnitude) {
     std::sort(values.begin(), values.end());
     for (const double q : {0.01, 0.5, 0.95, 0.99}) {
       const auto exact = static_cast<double>(values[static_cast<std::size_t>(std::ceil(q * 1000)) - 1]);
-      EXPECT_NEAR(static_cast<double>(d.quantile(q)), exact, exact * 0.008)
-          << "magnitude " << magnitude << " q " << q;
+      EXPECT_NEAR(static_cast<double>(d.quantile(q)), exact, exact * 0.008) << "magnitude " << magnitude << " q " << q;
     }
     EXPECT_EQ(d.min(), values.front());
     EXPECT_EQ(d.max(), values.back());

@@ -56,8 +56,7 @@ TEST(Timeline, ForgettingThePastChangesNothingAfterTheFloor) {
     floor += random() % 40;
     const Ps earliest = floor + random() % 1000;
     const Ps duration = 1 + random() % 30;
-    ASSERT_EQ(kept.reserve(0, earliest, duration), pruned.reserve(floor, earliest, duration))
-        << "request " << i;
+    ASSERT_EQ(kept.reserve(0, earliest, duration), pruned.reserve(floor, earliest, duration)) << "request " << i;
   }
 }
 

@@ -34,8 +34,7 @@ struct Next {
 
 // 1 GHz: a cycle is 1000 ps; a hit takes 4 cycles.
 CacheConfig small() {
-  return {
-      .size = {4 * 64}, .ways = 4, .latency = Latency::cycles(4), .ports = 0, .mshrs = 2, .write_buffer = 1};
+  return {.size = {4 * 64}, .ways = 4, .latency = Latency::cycles(4), .ports = 0, .mshrs = 2, .write_buffer = 1};
 }
 
 struct Bench {
@@ -43,8 +42,8 @@ struct Bench {
 
   CacheOutcome at(Ps time, Addr line, bool write = false, bool whole = false) {
     TimeSplit split;
-    const CacheOutcome outcome = cache.access(
-        {.line = line, .write = write, .whole_line = whole, .floor = 0, .at = time}, split, next);
+    const CacheOutcome outcome =
+        cache.access({.line = line, .write = write, .whole_line = whole, .floor = 0, .at = time}, split, next);
     EXPECT_EQ(split.total(), outcome.done - time) << "every picosecond is accounted for";
     last = split;
     return outcome;
@@ -112,8 +111,7 @@ TEST(CacheCore, AFullWriteBufferHoldsTheFillBack) {
   for (Addr line = 0; line < 4 * 64; line += 64) bench.at(0, line, true);
   const Ps free = bench.at(1'000'000, 4 * 64).done;
   EXPECT_EQ(free, 1'004'000 + kBelow);
-  EXPECT_EQ(bench.at(1'000'000, 5 * 64).done, free + kBelow)
-      << "one entry, taken until the first victim is out";
+  EXPECT_EQ(bench.at(1'000'000, 5 * 64).done, free + kBelow) << "one entry, taken until the first victim is out";
 }
 
 TEST(CacheCore, AWriteOfAWholeLineFetchesNothing) {
@@ -157,8 +155,7 @@ TEST(CacheCore, StridePrefetchLearnsForwardAndBackwardAndStaysInItsPage) {
       if (line < 64 || line >= 128) break;
       bench.at(static_cast<Ps>(1 + i) * 1'000'000, static_cast<Addr>(line) * 64);
     }
-    EXPECT_EQ(bench.cache.stats().misses, 3u)
-        << "two to see the stride twice, one the stride did not reach in time";
+    EXPECT_EQ(bench.cache.stats().misses, 3u) << "two to see the stride twice, one the stride did not reach in time";
     for (const Next::Fetch& fetch : bench.next.fetched) EXPECT_EQ(fetch.line >> 12, 1u);
   }
 }

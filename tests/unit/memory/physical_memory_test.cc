@@ -39,8 +39,7 @@ TEST(PhysicalMemory, LoadsAndDiscards) {
   for (std::size_t i = 0; i < contents.size(); i += 997) ASSERT_EQ(memory.data(4001)[i], contents[i]);
   memory.discard(5000, 3 * kMiB);
   EXPECT_EQ(memory.data(4999)[0], contents[4999 - 4001]);
-  for (const Addr address : {Addr{5000}, Addr{8192}, Addr{3 * kMiB + 4999}})
-    EXPECT_EQ(*memory.data(address), 0);
+  for (const Addr address : {Addr{5000}, Addr{8192}, Addr{3 * kMiB + 4999}}) EXPECT_EQ(*memory.data(address), 0);
   EXPECT_EQ(memory.data(3 * kMiB + 5000)[0], contents[3 * kMiB + 5000 - 4001]);
   EXPECT_THROW(memory.load(12 * kMiB, contents), std::out_of_range);
   EXPECT_THROW(memory.discard(16 * kMiB, 1), std::out_of_range);

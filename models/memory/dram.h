@@ -1,0 +1,46 @@
+// A memory controller with its DRAM as a TLM-2.0 module: a thin shell around DramTiming.
+//
+// Socket: `port` (target, any number of initiators). b_transport adds the time from request to data (read) or acceptance
+// (write) to the delay and never waits; debug access and direct pointers reach the bytes without time. What is modelled
+// and what not, dram_timing.h says.
+#pragma once
+
+#include "pagoda/base/module.h"
+#include "pagoda/base/probe.h"
+#include "pagoda/base/target_socket.h"
+#include "pagoda/memory/dram_timing.h"
+#include "pagoda/memory/memory_target.h"
+
+namespace pagoda {
+
+class Dram : public Module {
+ public:
+  TargetSocket<Dram> port{"port"};
+
+  /// Serves the part of `memory` that starts at `base`, as many bytes as the DRAM has.
+  Dram(const sc_core::sc_module_name& name, const DramConfig& config, PhysicalMemory& memory, Addr base = 0);
+
+  /// Schedules what is still queued, up to `end`, so that counters are complete. Nothing may be requested afterwards.
+  void finish(Ps end);
+
+  void visit_stats(StatVisitor& visitor) override;
+  void visit_probes(ProbeVisitor& visitor) override;
+
+ private:
+  void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  unsigned debug(tlm::tlm_generic_payload& payload) { return target_.debug(payload); }
+  bool direct_pointer(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
+
+  DramTiming timing_;
+  MemoryTarget target_;
+  Addr base_;
+  std::uint64_t size_;
+  Ps end_ = 0;
+  Ps measured_from_ = 0;
+  DramReport before_;  // when statistics were cleared
+  Distribution read_latency_;
+  std::array<std::uint64_t, kOrigins> bytes_by_origin_{};
+  Probe reads_probe_, row_misses_probe_;
+};
+
+}  // namespace pagoda

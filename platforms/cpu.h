@@ -1,0 +1,64 @@
+// A core with its MMU and private caches, wired up.
+#pragma once
+
+#include <memory>
+
+#include "pagoda/memory/cache.h"
+#include "pagoda/mmu/mmu.h"
+#include "pagoda/workload/core.h"
+#include "platforms/platform_config.h"
+
+namespace pagoda {
+
+/// The module `cpuN`; its MMU and caches are its children.
+class Cpu final : public Core {
+ public:
+  /// `config` must have its clocks filled in (resolve_clocks()).
+  Cpu(const sc_core::sc_module_name& name, const CpuConfig& config, unsigned number);
+
+  /// Binds all that leaves the private caches to a shared level, and table walks to where the configuration says:
+  /// `shared` is in front of the last-level cache (or memory), `memory` in front of memory.
+  template <class Socket>
+  void connect(Socket& shared, Socket& memory);
+
+  Mmu& unit() { return mmu_; }
+
+ private:
+  CpuConfig config_;
+  Mmu mmu_;
+  std::unique_ptr<Cache> l1i_, l1d_, l2_;
+};
+
+template <class Socket>
+void Cpu::connect(Socket& shared, Socket& memory) {
+  if (l2_) l2_->memory.bind(shared);
+  const auto below_l1 = [&](auto& socket) {
+    if (l2_) {
+      socket.bind(l2_->cpu);
+    } else {
+      socket.bind(shared);
+    }
+  };
+  if (l1d_) {
+    mmu_.data_memory.bind(l1d_->cpu);
+    below_l1(l1d_->memory);
+  } else {
+    below_l1(mmu_.data_memory);
+  }
+  if (config_.core.fetch) {
+    if (l1i_) {
+      mmu_.fetch_memory.bind(l1i_->cpu);
+      below_l1(l1i_->memory);
+    } else {
+      below_l1(mmu_.fetch_memory);
+    }
+  }
+  switch (config_.walks_enter) {
+    case WalkEntry::l1d: mmu_.walk_memory.bind(l1d_->cpu); break;
+    case WalkEntry::l2: mmu_.walk_memory.bind(l2_->cpu); break;
+    case WalkEntry::llc: mmu_.walk_memory.bind(shared); break;
+    case WalkEntry::memory: mmu_.walk_memory.bind(memory); break;
+  }
+}
+
+}  // namespace pagoda

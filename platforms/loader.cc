@@ -1,0 +1,139 @@
+#include "platforms/loader.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "pagoda/base/error.h"
+
+namespace pagoda {
+namespace {
+
+namespace fs = std::filesystem;
+
+const SourceLocation kCommandLine{"--set", 0};
+
+bool is_file(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored);
+}
+
+void apply_variant(ConfigNode& root, const std::string& name) {
+  std::vector<std::string> names;
+  if (const ConfigNode* variants = root.find("variants")) {
+    for (const ConfigNode& variant : variants->items) {
+      const ConfigNode* own_name = variant.find("name");
+      if (own_name == nullptr) continue;
+      names.push_back(own_name->scalar);
+      if (own_name->scalar != name) continue;
+      const ConfigNode* set = variant.find("set");
+      if (set == nullptr) return;
+      const ConfigNode changes = *set;  // the tree that it is part of is about to change
+      for (const ConfigMember& change : changes.members) set_path(root, change.key, change.value, change.where);
+      return;
+    }
+  }
+  throw UserError(root.where, "variants", fmt::format("there is no variant `{}`{}", name, did_you_mean(name, names)),
+                  names.empty() ? "the platform has none" : fmt::format("allowed: {}", fmt::join(names, ", ")));
+}
+
+void apply_set(ConfigNode& root, const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    throw UserError(kCommandLine, text, "is no change", "write PATH=VALUE, for example cpus.mmu.dtlb.entries=128");
+  }
+  const std::string path = text.substr(0, equals);
+  ConfigNode value = parse_yaml(text.substr(equals + 1), kCommandLine.file);
+  value.where = kCommandLine;
+  set_path(root, path, value, kCommandLine);
+}
+
+// A trace is looked for beside the platform file, from the current folder if it was named on the command line, and
+// among the shipped ones.
+void resolve_trace(ConfigNode& trace, const fs::path& platform_folder, const std::string& path) {
+  if (trace.kind != ConfigNode::Kind::scalar || trace.scalar.empty()) return;
+  const fs::path named = trace.scalar;
+  std::vector<fs::path> candidates;
+  if (trace.where.file == kCommandLine.file) candidates.push_back(fs::absolute(named));
+  candidates.push_back(platform_folder / named);
+  for (const std::string& folder : data_folders()) candidates.push_back(fs::path(folder) / "traces" / named);
+  for (const fs::path& candidate : candidates) {
+    if (is_file(candidate)) {
+      trace.scalar = fs::weakly_canonical(candidate).string();
+      return;
+    }
+  }
+  std::vector<std::string> folders;
+  for (const fs::path& candidate : candidates) folders.push_back(candidate.parent_path().string());
+  throw UserError(trace.where, path, fmt::format("there is no trace `{}`", trace.scalar),
+                  fmt::format("looked in {}", fmt::join(folders, ", ")));
+}
+
+void resolve_traces(ConfigNode& root, const fs::path& platform_folder) {
+  ConfigNode* cpus = root.find("cpus");
+  if (cpus == nullptr) return;
+  for (std::size_t i = 0; i < cpus->items.size(); ++i) {
+    ConfigNode* workload = cpus->items[i].find("workload");
+    ConfigNode* trace = workload == nullptr ? nullptr : workload->find("trace");
+    if (trace != nullptr) resolve_trace(*trace, platform_folder, fmt::format("cpus.{}.workload.trace", i));
+  }
+}
+
+fs::path program_folder() {
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  return error ? fs::path{} : program.parent_path();
+}
+
+}  // namespace
+
+std::vector<std::string> data_folders() {
+  std::vector<std::string> folders;
+  for (const fs::path& folder : {program_folder().parent_path() / "share" / "pagoda", fs::path(PAGODA_DATA_DIR)}) {
+    std::error_code ignored;
+    if (fs::is_directory(folder / "platforms", ignored)) folders.push_back(folder.string());
+  }
+  return folders;
+}
+
+std::vector<ShippedPlatform> shipped_platforms() {
+  std::vector<ShippedPlatform> found;
+  for (const std::string& folder : data_folders()) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(fs::path(folder) / "platforms")) {
+      if (entry.path().extension() == ".yaml") found.push_back({entry.path().stem().string(), entry.path().string()});
+    }
+    if (!found.empty()) break;
+  }
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  return found;
+}
+
+std::string find_platform(const std::string& name_or_path) {
+  if (is_file(name_or_path)) return name_or_path;
+  std::vector<std::string> names;
+  for (const ShippedPlatform& platform : shipped_platforms()) {
+    if (platform.name == name_or_path) return platform.file;
+    names.push_back(platform.name);
+  }
+  throw UserError(fmt::format("there is no platform `{}`{}; give a YAML file or one of {}", name_or_path,
+                              did_you_mean(name_or_path, names), fmt::join(names, ", ")));
+}
+
+PlatformConfig load_platform(const PlatformRequest& request) {
+  const std::string file = find_platform(request.platform);
+  ConfigNode root = parse_yaml_file(file);
+  if (!request.variant.empty()) apply_variant(root, request.variant);
+  for (const std::string& set : request.sets) apply_set(root, set);
+  if (!request.trace.empty()) {
+    ConfigNode workload = ConfigNode::of_map(kCommandLine);
+    workload.add("trace", ConfigNode::of_scalar(request.trace, kCommandLine));
+    set_path(root, "cpus.*.workload", workload, kCommandLine);
+  }
+  resolve_traces(root, fs::absolute(file).parent_path());
+  PlatformConfig config;
+  bind_config(root, config);
+  return config;
+}
+
+}  // namespace pagoda

@@ -1,0 +1,34 @@
+// From a name or path, a variant and `--set` changes to a platform configuration.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "platforms/platform_config.h"
+
+namespace pagoda {
+
+struct PlatformRequest {
+  std::string platform;           ///< path of a YAML file, or name of a shipped platform
+  std::string variant;            ///< empty: the platform as it is
+  std::vector<std::string> sets;  ///< PATH=VALUE
+  std::string trace;              ///< run on every core instead of its workload
+};
+
+/// The configuration, with trace paths made absolute. Errors: UserError with file and line.
+PlatformConfig load_platform(const PlatformRequest& request);
+
+/// The file of a platform; UserError naming the shipped ones if there is none.
+std::string find_platform(const std::string& name_or_path);
+
+struct ShippedPlatform {
+  std::string name;
+  std::string file;
+};
+/// All platforms that come with Pagoda, by name.
+std::vector<ShippedPlatform> shipped_platforms();
+
+/// The folders that hold the shipped platforms and traces: of an installation, else of the source tree.
+std::vector<std::string> data_folders();
+
+}  // namespace pagoda

@@ -1,0 +1,193 @@
+#include "platforms/platform.h"
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include "pagoda/base/error.h"
+#include "pagoda/memory/dram.h"
+
+namespace pagoda {
+namespace {
+
+using HostClock = std::chrono::steady_clock;
+
+constexpr auto kProgressInterval = std::chrono::milliseconds(100);
+
+std::uint64_t total_bytes(const std::vector<MemoryConfig>& memories) {
+  return std::accumulate(memories.begin(), memories.end(), std::uint64_t{0},
+                         [](std::uint64_t sum, const MemoryConfig& m) { return sum + m.bytes(); });
+}
+
+void default_clock(std::optional<CacheConfig>& cache, Frequency clock) {
+  if (cache && !cache->clock) cache->clock = clock;
+}
+
+// Groups in which nothing was counted (recorders, pure wiring) say nothing to the reader.
+void drop_empty_groups(StatNode& node) {
+  for (StatNode& child : node.children) drop_empty_groups(child);
+  std::erase_if(node.children, [](const StatNode& child) {
+    return std::holds_alternative<std::monostate>(child.value) && child.children.empty();
+  });
+}
+
+}  // namespace
+
+PlatformConfig with_clocks(PlatformConfig config) {
+  for (CpuConfig& cpu : config.cpus) {
+    default_clock(cpu.l1i, cpu.clock);
+    default_clock(cpu.l1d, cpu.clock);
+    default_clock(cpu.l2, cpu.clock);
+    if (!cpu.mmu.clock) cpu.mmu.clock = cpu.clock;
+  }
+  default_clock(config.llc, config.clock);
+  if (!config.bus.clock) config.bus.clock = config.clock;
+  if (!config.memory_bus.clock) config.memory_bus.clock = config.clock;
+  return config;
+}
+
+Platform::Platform(const PlatformConfig& config)
+    : config_(with_clocks(validated(config))), bytes_(Bytes{total_bytes(config.memory)}) {
+  require_picoseconds();
+  build_memory(config_);
+  os_ = std::make_unique<Os>("os", config_.os, config_.hypervisors, bytes_, config_.seed);
+  build_cpus(config_);
+}
+
+Platform::~Platform() = default;
+
+void Platform::build_memory(const PlatformConfig& config) {
+  bus_ = std::make_unique<Bus>("bus", config.bus);
+  Bus* last = bus_.get();
+  if (config.llc) {
+    llc_ = std::make_unique<Cache>("llc", *config.llc);
+    memory_bus_ = std::make_unique<Bus>("memory_bus", config.memory_bus);
+    bus_->out.bind(llc_->cpu);
+    bus_->map(0, bytes_.size(), 0);
+    llc_->memory.bind(memory_bus_->in);
+    last = memory_bus_.get();
+  }
+  Addr base = 0;
+  for (std::size_t i = 0; i < config.memory.size(); ++i) {
+    const MemoryConfig& memory = config.memory[i];
+    const std::string name = fmt::format("memory{}", i);
+    if (memory.kind == MemoryKind::dram) {
+      auto dram = std::make_unique<Dram>(name.c_str(), memory.dram, bytes_, base);
+      last->out.bind(dram->port);
+      memories_.push_back(std::move(dram));
+    } else {
+      auto fixed = std::make_unique<FixedMemory>(name.c_str(), memory.fixed, bytes_);
+      last->out.bind(fixed->port);
+      memories_.push_back(std::move(fixed));
+    }
+    last->map(base, memory.bytes(), static_cast<int>(i));
+    base += memory.bytes();
+  }
+}
+
+void Platform::build_cpus(const PlatformConfig& config) {
+  Bus& memory = memory_bus_ ? *memory_bus_ : *bus_;
+  for (const CpuConfig& group : config.cpus) {
+    std::optional<Os::ProcessId> shared;
+    for (std::uint32_t i = 0; i < group.count; ++i) {
+      const auto number = static_cast<unsigned>(cpus_.size());
+      Cpu& cpu = *cpus_.emplace_back(std::make_unique<Cpu>(fmt::format("cpu{}", number).c_str(), group, number));
+      cpu.connect(bus_->in, memory.in);
+      if (!shared || !group.shared_memory) shared = os_->create_process();
+      start_program(group, cpu, *shared);
+    }
+  }
+}
+
+void Platform::start_program(const CpuConfig& config, Cpu& cpu, Os::ProcessId process) {
+  Workload& workload = workloads_.emplace_back(config.workload, config_.seed * 1'000'003 + cpu.number());
+  if (config_.os.paging == Paging::premapped) {
+    const Footprint footprint = workload.source().footprint();
+    for (const PageRange& range : footprint.data) os_->premap(process, range.begin, range.bytes);
+    if (config.core.fetch) {
+      for (const PageRange& range : footprint.code) os_->premap(process, range.begin, range.bytes);
+    }
+  }
+  cpu.run(workload.take(), cpu.unit(), *os_);
+  os_->assign(cpu, process);
+  if (config_.warmup > 0) {
+    ++warming_up_;
+    cpu.call_after(config_.warmup, [this] { core_finished_warm_up(); });
+  }
+}
+
+void Platform::core_finished_warm_up() {
+  if (--warming_up_ > 0) return;
+  StatReset reset;
+  visit_all_stats(reset);
+  for (const auto& cpu : cpus_) measured_from_ = std::max(measured_from_, cpu->program_time());
+}
+
+void Platform::record(const std::string& vcd_path) { recorder_ = std::make_unique<VcdRecorder>("vcd", vcd_path); }
+
+void Platform::run(const std::function<void(double)>& progress) {
+  tlm::tlm_global_quantum::instance().set(to_sc_time(config_.quantum.ps));
+  std::size_t running = cpus_.size();
+  for (const auto& cpu : cpus_) {
+    cpu->on_finish([&running] {
+      if (--running == 0) sc_core::sc_pause();
+    });
+  }
+  // Simulated time goes forward in slices of about the interval at which progress is shown.
+  sc_core::sc_time slice(10, sc_core::SC_US);
+  while (running > 0 && sc_core::sc_get_status() != sc_core::SC_STOPPED) {
+    const HostClock::time_point start = HostClock::now();
+    sc_core::sc_start(slice);
+    const auto took = HostClock::now() - start;
+    if (took < kProgressInterval / 2) slice *= 2;
+    if (took > kProgressInterval * 2) slice /= 2;
+    if (!progress || running == 0) continue;
+    double done = 0;
+    for (std::size_t i = 0; i < cpus_.size(); ++i) done += workloads_[i].progress(cpus_[i]->accesses());
+    progress(done / static_cast<double>(cpus_.size()));
+  }
+  for (const auto& cpu : cpus_) cpu->rethrow_failure();
+  if (warming_up_ > 0) {
+    throw UserError(fmt::format("a program ended before its warm-up of {} loads and stores", config_.warmup));
+  }
+  if (recorder_) recorder_->close();
+  check_invariants();
+}
+
+Ps Platform::end_time() const {
+  Ps end = 0;
+  for (const auto& cpu : cpus_) end = std::max(end, cpu->end_time());
+  return end;
+}
+
+std::uint64_t Platform::accesses() const {
+  std::uint64_t sum = 0;
+  for (const auto& cpu : cpus_) sum += cpu->accesses();
+  return sum;
+}
+
+StatNode Platform::stats() {
+  StatNode root;
+  StatNode& time = root.child("simulated_time_ns");
+  time.unit = "ns";
+  time.meaning = "simulated time, without warm-up";
+  time.value = to_ns(end_time() - std::min(end_time(), measured_from_));
+  StatReader reader(root);
+  visit_all_stats(reader);
+  drop_empty_groups(root);
+  return root;
+}
+
+// The parts of every access add up to its latency; a part counted twice or lost would show here.
+void Platform::check_invariants() {
+  for (const auto& cpu : cpus_) {
+    if (cpu->accounted_time() != cpu->summed_latency()) {
+      throw InvariantError(fmt::format("{}: the parts of its access times add up to {} ps, its latencies to {} ps",
+                                       cpu->name(), cpu->accounted_time(), cpu->summed_latency()));
+    }
+  }
+}
+
+}  // namespace pagoda

@@ -1,0 +1,69 @@
+// A platform: everything a PlatformConfig describes, built, wired and run.
+//
+//   cores -> MMU -> L1 -> L2 -> bus -> last-level cache -> memory bus -> memory controllers
+//
+// What is left out in the configuration is left out of the chain. One platform per process: SystemC elaborates once.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pagoda/base/stats.h"
+#include "pagoda/base/vcd.h"
+#include "pagoda/interconnect/bus.h"
+#include "pagoda/memory/cache.h"
+#include "pagoda/memory/physical_memory.h"
+#include "pagoda/software/os.h"
+#include "platforms/cpu.h"
+#include "platforms/platform_config.h"
+#include "platforms/workload.h"
+
+namespace pagoda {
+
+class Platform {
+ public:
+  /// Builds the platform. Traces are opened, and read once if their pages are to be mapped beforehand.
+  /// Errors: UserError.
+  explicit Platform(const PlatformConfig& config);
+  ~Platform();
+
+  /// Records all probes; before run().
+  void record(const std::string& vcd_path);
+
+  /// Simulates until every core has finished. `progress` is called now and then with the part done, 0 to 1.
+  /// Errors: UserError (a trace turns out damaged, memory runs out ...), InvariantError.
+  void run(const std::function<void(double)>& progress = {});
+
+  /// The results: `simulated_time_ns`, then every module.
+  StatNode stats();
+  /// Loads and stores of all cores, warm-up included.
+  std::uint64_t accesses() const;
+
+ private:
+  void build_memory(const PlatformConfig& config);
+  void build_cpus(const PlatformConfig& config);
+  void start_program(const CpuConfig& config, Cpu& cpu, Os::ProcessId process);
+  void core_finished_warm_up();
+  void check_invariants();
+  Ps end_time() const;
+
+  PlatformConfig config_;
+  PhysicalMemory bytes_;
+  std::unique_ptr<Bus> bus_;
+  std::unique_ptr<Cache> llc_;
+  std::unique_ptr<Bus> memory_bus_;
+  std::vector<std::unique_ptr<Module>> memories_;
+  std::unique_ptr<Os> os_;
+  std::vector<std::unique_ptr<Cpu>> cpus_;
+  std::vector<Workload> workloads_;
+  std::unique_ptr<VcdRecorder> recorder_;
+  unsigned warming_up_ = 0;
+  Ps measured_from_ = 0;
+};
+
+/// Gives every part without a clock of its own that of what it belongs to.
+PlatformConfig with_clocks(PlatformConfig config);
+
+}  // namespace pagoda

@@ -1,0 +1,153 @@
+#include "platforms/platform_config.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "pagoda/base/config_builder.h"
+#include "pagoda/paging/walk.h"
+
+namespace pagoda {
+namespace {
+
+// What the builder adds to a path of DramConfig's own problems.
+std::optional<ConfigProblem> dram_problem(const MemoryConfig& config) {
+  if (config.kind != MemoryKind::dram) return std::nullopt;
+  const std::vector<DramProblem> problems = find_problems(config.dram);
+  if (problems.empty()) return std::nullopt;
+  const DramProblem& first = problems.front();
+  return ConfigProblem{"dram", first.path + ": " + first.problem, first.allowed};
+}
+
+std::vector<std::string> preset_names() {
+  std::vector<std::string> names;
+  for (const DramPreset& preset : dram_presets()) names.emplace_back(preset.name);
+  return names;
+}
+
+}  // namespace
+
+const ConfigInfo& WorkloadConfig::config_info() {
+  static const ConfigInfo info =
+      ConfigBuilder<WorkloadConfig>("workload", "What a core runs: a trace or a pattern.")
+          .field("trace", &WorkloadConfig::trace,
+                 "trace file; looked for beside the platform file, then among the shipped traces")
+          .field("trace_format", &WorkloadConfig::trace_format, "its format")
+          .field("pattern", &WorkloadConfig::pattern, "a synthetic pattern instead of a trace")
+          .field("repeat", &WorkloadConfig::repeat, "times the trace is run", in_range(1, 1'000'000))
+          .field("limit", &WorkloadConfig::limit, "records run; 0: all")
+          .check([](const WorkloadConfig& c) -> std::optional<ConfigProblem> {
+            if (c.trace.empty() || !c.pattern) return std::nullopt;
+            return ConfigProblem{"pattern", "a workload is a trace or a pattern, not both", "leave one out"};
+          });
+  return info;
+}
+
+const ConfigInfo& CpuConfig::config_info() {
+  static const ConfigInfo info =
+      ConfigBuilder<CpuConfig>("cpu", "A group of equal cores, each with its MMU and private caches.")
+          .field("count", &CpuConfig::count, "number of cores", in_range(1, 1024))
+          .field("clock", &CpuConfig::clock, "clock of core, MMU and private caches",
+                 in_range(Frequency{1'000'000}, Frequency{20'000'000'000}))
+          .field("core", &CpuConfig::core, "the pipeline")
+          .field("mmu", &CpuConfig::mmu, "the MMU")
+          .field("l1i", &CpuConfig::l1i, "instruction cache")
+          .field("l1d", &CpuConfig::l1d, "data cache")
+          .field("l2", &CpuConfig::l2, "second-level cache")
+          .field("walks_enter", &CpuConfig::walks_enter, "the cache, or memory, that page-table walks read from")
+          .field("shared_memory", &CpuConfig::shared_memory,
+                 "the cores run threads of one process, else a process each")
+          .field("workload", &CpuConfig::workload, "what each core runs");
+  return info;
+}
+
+const ConfigInfo& MemoryConfig::config_info() {
+  static const ConfigInfo info =
+      ConfigBuilder<MemoryConfig>("memory",
+                                  "A memory controller with its memory; several follow one another in the address map.")
+          .prepare([](const ConfigNode& written, MemoryConfig& config) {
+            const ConfigNode* name = written.find("preset");
+            const DramPreset* preset = name == nullptr ? nullptr : find_dram_preset(name->scalar);
+            if (preset != nullptr) config.dram = preset->config;
+          })
+          .field("kind", &MemoryConfig::kind, "DRAM with its timing, or a memory with a fixed latency")
+          .field("preset", &MemoryConfig::preset, "the DRAM whose figures `dram` starts from",
+                 ConfigChoices{preset_names()})
+          .field("dram", &MemoryConfig::dram, "the DRAM and its controller")
+          .field("size", &MemoryConfig::size, "size of a fixed-latency memory; a DRAM's follows from its organisation",
+                 in_range(Bytes{1 << 20}, Bytes{std::uint64_t{1} << 46}))
+          .field("fixed", &MemoryConfig::fixed, "the fixed-latency memory")
+          .check(dram_problem);
+  return info;
+}
+
+const ConfigInfo& VariantConfig::config_info() {
+  static const ConfigInfo info = ConfigBuilder<VariantConfig>("variant", "A named set of changes to the platform.")
+                                     .field("name", &VariantConfig::name, "its name")
+                                     .required()
+                                     .field("description", &VariantConfig::description, "one line")
+                                     .field("set", &VariantConfig::set, "paths and their values");
+  return info;
+}
+
+const ConfigInfo& PlatformConfig::config_info() {
+  static const ConfigInfo info =
+      ConfigBuilder<PlatformConfig>("platform", "A system: cores, caches, memory, system software and what runs on it.")
+          .field("name", &PlatformConfig::name, "name of the platform")
+          .required()
+          .field("description", &PlatformConfig::description, "one line about it")
+          .field("seed", &PlatformConfig::seed, "seed of everything random")
+          .field("quantum", &PlatformConfig::quantum, "how far initiators run ahead of each other; 0 is the reference",
+                 in_range(Duration{0}, Duration{kMillisecond}))
+          .field("warmup", &PlatformConfig::warmup, "loads and stores of each core before statistics start")
+          .field("clock", &PlatformConfig::clock, "clock of buses and the shared cache",
+                 in_range(Frequency{1'000'000}, Frequency{20'000'000'000}))
+          .field("cpus", &PlatformConfig::cpus, "groups of cores")
+          .field("bus", &PlatformConfig::bus,
+                 "from the private caches to the shared cache, or to memory if there is none")
+          .field("llc", &PlatformConfig::llc, "last-level cache shared by all cores")
+          .field("memory_bus", &PlatformConfig::memory_bus, "from the shared cache to memory")
+          .field("memory", &PlatformConfig::memory, "memory controllers")
+          .field("os", &PlatformConfig::os, "the operating system")
+          .field("hypervisors", &PlatformConfig::hypervisors, "hypervisors below it, the guest's own first")
+          .field("variants", &PlatformConfig::variants, "changes to compare; the first one is the baseline")
+          .check([](const PlatformConfig& c) -> std::optional<ConfigProblem> {
+            if (c.cpus.empty()) return ConfigProblem{"cpus", "is empty", "at least one group of cores"};
+            if (c.memory.empty()) return ConfigProblem{"memory", "is empty", "at least one memory"};
+            if (c.hypervisors.size() + 1 > kMaxStages) {
+              return ConfigProblem{"hypervisors", "too many translation stages",
+                                   fmt::format("at most {}", kMaxStages - 1)};
+            }
+            return std::nullopt;
+          })
+          .check([](const PlatformConfig& c) -> std::optional<ConfigProblem> {
+            for (const CpuConfig& cpu : c.cpus) {
+              const bool there =
+                  cpu.walks_enter == WalkEntry::memory || (cpu.walks_enter == WalkEntry::l1d && cpu.l1d) ||
+                  (cpu.walks_enter == WalkEntry::l2 && cpu.l2) || (cpu.walks_enter == WalkEntry::llc && c.llc);
+              if (!there) {
+                return ConfigProblem{"cpus", "walks_enter names a cache that the platform does not have",
+                                     "a cache it has, or memory"};
+              }
+              if (cpu.core.fetch && !cpu.l1i && cpu.l1d) {
+                return ConfigProblem{"cpus", "core.fetch needs an instruction cache",
+                                     "give l1i, or set core.fetch: false"};
+              }
+            }
+            return std::nullopt;
+          })
+          .check([](const PlatformConfig& c) -> std::optional<ConfigProblem> {
+            for (std::size_t i = 0; i < c.variants.size(); ++i) {
+              for (std::size_t j = 0; j < i; ++j) {
+                if (c.variants[i].name == c.variants[j].name) {
+                  return ConfigProblem{"variants", "`" + c.variants[i].name + "` stands here twice",
+                                       "names that differ"};
+                }
+              }
+            }
+            return std::nullopt;
+          });
+  return info;
+}
+
+}  // namespace pagoda

@@ -1,0 +1,140 @@
+#include "sc_main/comparison.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <fstream>
+#include <limits>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "pagoda/base/error.h"
+#include "pagoda/base/units.h"
+#include "sc_main/table.h"
+
+namespace pagoda {
+namespace {
+
+constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
+
+struct Row {
+  const char* statistic;
+  const char* label;
+};
+constexpr Row kRows[] = {{"simulated_time_ns", "simulated time, ns"},
+                         {"cpu0.ipc", "instructions per cycle"},
+                         {"cpu0.access_latency.mean", "average access, ns"},
+                         {"cpu0.access_latency.p99", "  p99, ns"},
+                         {"cpu0.mmu.dtlb.hit_rate", "DTLB hit rate"},
+                         {"cpu0.mmu.stlb.hit_rate", "STLB hit rate"},
+                         {"cpu0.mmu.walker.walks", "page-table walks"},
+                         {"cpu0.mmu.walker.reads_per_walk", "  table reads per walk"},
+                         {"cpu0.mmu.walker.latency.mean", "  latency, ns"},
+                         {"cpu0.mmu.walker.latency.p99", "  p99, ns"},
+                         {"cpu0.l1d.hit_rate", "L1D hit rate"},
+                         {"llc.hit_rate", "last-level cache hit rate"},
+                         {"memory0.bandwidth", "DRAM bandwidth, GB/s"},
+                         {"memory0.bytes_by_origin.walk", "  bytes for walks"},
+                         {"memory0.row_hit_rate", "  row hit rate"},
+                         {"memory0.energy.total", "  energy, uJ"}};
+
+std::string figure(double value) {
+  if (std::isnan(value)) return "-";
+  return std::abs(value) >= 1000 ? pretty_count(value) : fmt::format("{:.3g}", value);
+}
+
+std::string csv_number(double value) { return std::isnan(value) ? "" : fmt::format("{}", value); }
+
+}  // namespace
+
+void Comparison::add(const std::string& variant, const std::filesystem::path& stats_csv) {
+  std::ifstream file(stats_csv);
+  if (!file) throw UserError({stats_csv.string(), 0}, "cannot be read");
+  const std::size_t column = variants_.size();
+  variants_.push_back(variant);
+  for (Statistic& statistic : statistics_) statistic.values.push_back(kMissing);
+  std::string line;
+  std::getline(file, line);  // the header
+  while (std::getline(file, line)) {
+    // name,value,unit,description: the first three never need quotes.
+    const std::size_t first = line.find(',');
+    const std::size_t second = line.find(',', first + 1);
+    const std::size_t third = line.find(',', second + 1);
+    const std::string name = line.substr(0, first);
+    double value = 0;
+    std::from_chars(line.data() + first + 1, line.data() + second, value);
+    auto known =
+        std::find_if(statistics_.begin(), statistics_.end(), [&](const Statistic& s) { return s.name == name; });
+    if (known == statistics_.end()) {
+      statistics_.push_back(
+          {name, line.substr(second + 1, third - second - 1), std::vector<double>(column + 1, kMissing)});
+      known = std::prev(statistics_.end());
+    }
+    known->values[column] = value;
+  }
+}
+
+const Comparison::Statistic* Comparison::find(const std::string& name) const {
+  const auto found =
+      std::find_if(statistics_.begin(), statistics_.end(), [&](const Statistic& s) { return s.name == name; });
+  return found == statistics_.end() ? nullptr : &*found;
+}
+
+double Comparison::ratio_of(const Statistic& statistic, std::size_t variant) {
+  return statistic.values.front() == 0 ? kMissing : statistic.values[variant] / statistic.values.front();
+}
+
+std::string Comparison::json(const std::string& platform) const {
+  using Json = nlohmann::ordered_json;
+  Json statistics = Json::object();
+  for (const Statistic& statistic : statistics_) {
+    Json values = Json::object();
+    Json ratios = Json::object();
+    for (std::size_t i = 0; i < variants_.size(); ++i) {
+      if (!std::isnan(statistic.values[i])) values[variants_[i]] = statistic.values[i];
+      if (const double ratio = ratio_of(statistic, i); !std::isnan(ratio)) ratios[variants_[i]] = ratio;
+    }
+    statistics[statistic.name] = {{"unit", statistic.unit}, {"values", values}, {"ratios", ratios}};
+  }
+  const Json all = {{"platform", platform},
+                    {"baseline", variants_.front()},
+                    {"variants", variants_},
+                    {"statistics", std::move(statistics)}};
+  return all.dump(2) + "\n";
+}
+
+std::string Comparison::csv() const {
+  std::string text = "name,unit";
+  for (const std::string& variant : variants_) text += "," + variant;
+  for (std::size_t i = 1; i < variants_.size(); ++i) text += "," + variants_[i] + "/" + variants_.front();
+  text += "\n";
+  for (const Statistic& statistic : statistics_) {
+    text += statistic.name + "," + statistic.unit;
+    for (const double value : statistic.values) text += "," + csv_number(value);
+    for (std::size_t i = 1; i < variants_.size(); ++i) text += "," + csv_number(ratio_of(statistic, i));
+    text += "\n";
+  }
+  return text;
+}
+
+std::string Comparison::table() const {
+  std::vector<std::string> header{""};
+  header.insert(header.end(), variants_.begin(), variants_.end());
+  Table table(header);
+  for (const Row& row : kRows) {
+    const Statistic* statistic = find(row.statistic);
+    if (statistic == nullptr) continue;
+    std::vector<std::string> line{row.label};
+    for (std::size_t i = 0; i < variants_.size(); ++i) {
+      std::string cell = figure(statistic->values[i]);
+      const double ratio = ratio_of(*statistic, i);
+      if (i > 0 && !std::isnan(ratio)) cell += fmt::format(" (x{:.2f})", ratio);
+      line.push_back(cell);
+    }
+    table.add(std::move(line));
+  }
+  return table.print();
+}
+
+}  // namespace pagoda
