@@ -19,7 +19,8 @@ MemoryType effective_type(MemoryType range, MemoryType pat) {
 }  // namespace
 
 std::uint64_t encode_table(Addr table) {
-  return table | 1U << kRead | 1U << kWrite | 1U << kExecute | 1U << kExecuteUser;
+  // Permissive, and accessed as KVM makes them; without accessed and dirty flags that bit is ignored.
+  return table | 1U << kRead | 1U << kWrite | 1U << kExecute | 1U << kExecuteUser | 1U << kAccessed;
 }
 
 std::optional<std::uint64_t> encode_leaf(const EptControls& controls, unsigned level, const LeafSpec& leaf) {

@@ -3,8 +3,8 @@
 namespace pagoda::x86 {
 
 std::uint64_t encode_table(Addr table) {
-  // Permissive: the leaves decide. The processor sets A as it walks.
-  return table | 1U << kPresent | 1U << kWrite | 1U << kUser;
+  // Permissive: the leaves decide. Accessed, so that the processor need not write it as it walks, as Linux makes them.
+  return table | 1U << kPresent | 1U << kWrite | 1U << kUser | 1U << kAccessed;
 }
 
 std::optional<std::uint64_t> encode_leaf(const StageControls& controls, unsigned level, const LeafSpec& leaf) {

@@ -1,5 +1,7 @@
 #include "pagoda/memory/cache.h"
 
+#include <tlm_utils/simple_target_socket.h>
+
 #include "pagoda/memory/fixed_memory.h"
 #include "support/bench.h"
 

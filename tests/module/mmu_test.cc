@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include <tlm_utils/simple_target_socket.h>
+
 #include "pagoda/memory/fixed_memory.h"
 #include "pagoda/memory/memory_store.h"
 #include "pagoda/paging/page_table_editor.h"

@@ -1,6 +1,7 @@
 #include "pagoda/base/assoc_array.h"
 
 #include <deque>
+#include <map>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -96,13 +97,15 @@ TEST(AssocArray, SrripResistsAScan) {
 TEST(AssocArray, RandomIsSeededAndUsesEveryWay) {
   Array a({.entries = 8, .ways = 8, .replacement = Replacement::random}, 42);
   Array b({.entries = 8, .ways = 8, .replacement = Replacement::random}, 42);
-  std::vector<int> replaced(8);
+  std::map<const Payload*, int> replaced;
   for (std::uint64_t key = 1; key < 2000; ++key) {
     Payload* const victim = a.victim(0);
-    ++replaced[static_cast<std::size_t>(victim - a.find(0, a.key_of(victim), [](const Payload&) { return true; })) + 0];
+    ++replaced[victim];
     a.replace(victim, key);
     access(b, key);
   }
+  EXPECT_EQ(replaced.size(), 8u);
+  for (const auto& [entry, times] : replaced) EXPECT_GT(times, 150);  // 250 expected, standard deviation 15
   for (std::uint64_t key = 1; key < 2000; ++key) EXPECT_EQ(a.find(0, key) != nullptr, b.find(0, key) != nullptr);
 }
 
