@@ -86,6 +86,20 @@ fs::path program_folder() {
   return error ? fs::path{} : program.parent_path();
 }
 
+PlatformConfig configured(ConfigNode root, const std::string& file, const PlatformRequest& request) {
+  if (!request.variant.empty()) apply_variant(root, request.variant);
+  for (const std::string& set : request.sets) apply_set(root, set);
+  if (!request.trace.empty()) {
+    ConfigNode workload = ConfigNode::of_map(kCommandLine);
+    workload.add("trace", ConfigNode::of_scalar(request.trace, kCommandLine));
+    set_path(root, "cpus.*.workload", workload, kCommandLine);
+  }
+  resolve_traces(root, fs::absolute(file).parent_path());
+  PlatformConfig config;
+  bind_config(root, config);
+  return config;
+}
+
 }  // namespace
 
 std::vector<std::string> data_folders() {
@@ -122,18 +136,11 @@ std::string find_platform(const std::string& name_or_path) {
 
 PlatformConfig load_platform(const PlatformRequest& request) {
   const std::string file = find_platform(request.platform);
-  ConfigNode root = parse_yaml_file(file);
-  if (!request.variant.empty()) apply_variant(root, request.variant);
-  for (const std::string& set : request.sets) apply_set(root, set);
-  if (!request.trace.empty()) {
-    ConfigNode workload = ConfigNode::of_map(kCommandLine);
-    workload.add("trace", ConfigNode::of_scalar(request.trace, kCommandLine));
-    set_path(root, "cpus.*.workload", workload, kCommandLine);
-  }
-  resolve_traces(root, fs::absolute(file).parent_path());
-  PlatformConfig config;
-  bind_config(root, config);
-  return config;
+  return configured(parse_yaml_file(file), file, request);
+}
+
+PlatformConfig parse_platform(std::string_view text, const std::string& file, const PlatformRequest& request) {
+  return configured(parse_yaml(text, file), file, request);
 }
 
 }  // namespace pagoda

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "platforms/platform_config.h"
@@ -17,6 +18,10 @@ struct PlatformRequest {
 
 /// The configuration, with trace paths made absolute. Errors: UserError with file and line.
 PlatformConfig load_platform(const PlatformRequest& request);
+
+/// The same from the text of a platform file that was read already. `file` is its name in messages; traces are looked
+/// for beside it. What the request says of the platform's name is not used.
+PlatformConfig parse_platform(std::string_view text, const std::string& file, const PlatformRequest& request);
 
 /// The file of a platform; UserError naming the shipped ones if there is none.
 std::string find_platform(const std::string& name_or_path);

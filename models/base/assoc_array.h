@@ -68,6 +68,13 @@ class AssocArray {
   std::size_t sets() const { return set_mask_ + 1; }
   std::size_t set_of(std::uint64_t index) const { return index & set_mask_; }
 
+  /// Has the host fetch what a fill of `set` will need, so that it is there by then.
+  void prefetch(std::size_t set) const {
+    const Key* const keys = &keys_[set * ways_];
+    for (std::size_t way = 0; way < std::min<std::size_t>(ways_, 16); way += 8) __builtin_prefetch(keys + way);
+    __builtin_prefetch(&entries_[set * ways_]);
+  }
+
   /// The entry with `key` in `set` that `match` accepts, or null. Does not count as a use.
   template <class Match>
   Entry* find(std::size_t set, Key key, Match match) {
@@ -86,11 +93,8 @@ class AssocArray {
     return find(set, key, [](const Entry&) { return true; });
   }
 
-  /// Tells the replacement policy that an entry was used.
-  void touch(const Entry* entry) {
-    const Place at = place_of(entry);
-    use(at.set, at.way);
-  }
+  /// Tells the replacement policy that an entry of `set` was used.
+  void touch(std::size_t set, const Entry* entry) { use(set, index_of(entry) - set * ways_); }
 
   /// The entry of `set` that gives way next: an empty one, or the policy's choice. Its old contents are still there.
   Entry* victim(std::size_t set) {
@@ -102,23 +106,25 @@ class AssocArray {
     return &entries_[set * ways_ + choose(set)];
   }
 
-  /// Gives the entry (from victim()) a new key and makes it the newest of its set.
-  void replace(const Entry* entry, Key key) {
-    const Place at = place_of(entry);
-    keys_[at.index] = key;
-    tag(at.set, at.way) = tag_of(key);
+  /// Gives an entry of `set` (from victim()) a new key and makes it the newest of its set.
+  void replace(std::size_t set, const Entry* entry, Key key) {
+    const std::size_t index = index_of(entry);
+    const std::size_t way = index - set * ways_;
+    keys_[index] = key;
+    tag(set, way) = tag_of(key);
     if (policy_ == Replacement::srrip) {
-      age(at.set, at.way) = kSrripLong;
+      age(set, way) = kSrripLong;
     } else {
-      use(at.set, at.way);
+      use(set, way);
     }
   }
 
   Key key_of(const Entry* entry) const { return keys_[index_of(entry)]; }
   void erase(const Entry* entry) {
-    const Place at = place_of(entry);
-    keys_[at.index] = 0;
-    tag(at.set, at.way) = 0;
+    const std::size_t index = index_of(entry);
+    const std::size_t set = index / ways_;
+    keys_[index] = 0;
+    tag(set, index - set * ways_) = 0;
   }
 
   /// Empties every entry for which `predicate(key, entry)` holds and returns how many those were.
@@ -141,7 +147,7 @@ class AssocArray {
   static constexpr Age kSrripLong = 2;
 
   // Sixteen ways of a set, in the shape of the host's vector registers.
-  struct Chunk {
+  struct alignas(64) Chunk {
     typedef std::uint8_t Tags __attribute__((vector_size(16)));
     typedef std::uint16_t Ages __attribute__((vector_size(16)));
 
@@ -188,19 +194,10 @@ class AssocArray {
     }
   };
 
-  struct Place {
-    std::size_t index, set, way;
-  };
-
   // A nonzero byte that spreads over what differs between the keys of a set.
   static std::uint8_t tag_of(Key key) { return static_cast<std::uint8_t>(key * 0x9e3779b97f4a7c15 >> 56 | 1); }
 
   std::size_t index_of(const Entry* entry) const { return static_cast<std::size_t>(entry - &entries_[0]); }
-  Place place_of(const Entry* entry) const {
-    const std::size_t index = index_of(entry);
-    const std::size_t set = index / ways_;
-    return {index, set, index - set * ways_};
-  }
   Chunk& chunk_at(std::size_t set, std::size_t chunk) { return chunk_array_[set * chunks_ + chunk]; }
   std::uint8_t& tag(std::size_t set, std::size_t way) { return chunk_at(set, way / kChunk).tags[way % kChunk]; }
   Age& age(std::size_t set, std::size_t way) { return chunk_at(set, way / kChunk).ages[way % kChunk]; }

@@ -183,7 +183,8 @@ class ScalarType : public ConfigType {
   }
 
  private:
-  bool inside(const T& value) const { return !range_ || !(value < range_->low || range_->high < value); }
+  // Written so that a NaN is outside.
+  bool inside(const T& value) const { return !range_ || (range_->low <= value && value <= range_->high); }
 
   std::optional<ConfigRange<T>> range_;
 };

@@ -48,14 +48,28 @@ class YamlReader {
     return {file_, mark.is_null() ? 0 : mark.line + 1};
   }
 
+  // With the merge key of YAML 1.1: `<<: *other` adds what the map does not have of its own.
   void convert_map(const YAML::Node& node, ConfigNode& result, int depth) {
     result.kind = ConfigNode::Kind::map;
+    std::vector<ConfigNode> defaults;
     for (const auto& entry : node) {
       if (!entry.first.IsScalar()) throw UserError(at(entry.first), "a key must be a plain word");
       const std::string& key = entry.first.Scalar();
+      if (key == "<<") {
+        defaults.push_back(convert(entry.second, depth + 1));
+        if (defaults.back().kind != ConfigNode::Kind::map) {
+          throw UserError(at(entry.first), key, "what is merged is no map", "an alias of a map");
+        }
+        continue;
+      }
       if (result.find(key) != nullptr)
         throw UserError(at(entry.first), key, "this key stands here twice", "write it once");
       result.members.push_back({key, at(entry.first), convert(entry.second, depth + 1)});
+    }
+    for (ConfigNode& from : defaults) {
+      for (ConfigMember& member : from.members) {
+        if (result.find(member.key) == nullptr) result.members.push_back(std::move(member));
+      }
     }
   }
 
@@ -109,7 +123,8 @@ struct PathEdit {
       refuse(fmt::format("`{}` is a value and has no `{}` below it", node.scalar, segment));
     } else {
       if (segment == "*" || segment.find_first_not_of("0123456789") == std::string_view::npos) {
-        refuse(fmt::format("`{}` picks items of a list, and no list is written here", segment));
+        refuse(fmt::format("`{}` picks items of a list, and the file writes no list here", segment),
+               "write the list in the file, then change its items");
       }
       if (node.kind == ConfigNode::Kind::null) node = ConfigNode::of_map(where);
       if (node.find(segment) == nullptr) node.members.push_back({std::string(segment), where, ConfigNode{}});
@@ -128,6 +143,7 @@ struct PathEdit {
       apply(list.items[index], tail);
       return;
     }
+    if (list.items.empty()) refuse(fmt::format("`{}` would change nothing: the list is empty", segment));
     for (ConfigNode& item : list.items) apply(item, segment == "*" ? tail : rest);
   }
 };

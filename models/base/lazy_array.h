@@ -19,20 +19,24 @@ class LazyArray {
  public:
   LazyArray() = default;
   explicit LazyArray(std::size_t size)
-      : data_(static_cast<T*>(std::calloc(size == 0 ? 1 : size, sizeof(T)))), size_(size) {
-    if (!data_) throw std::bad_alloc();
+      : memory_(std::calloc(1, size * sizeof(T) + alignof(T))), size_(size) {
+    if (!memory_) throw std::bad_alloc();
+    void* start = memory_.get();
+    std::size_t space = size * sizeof(T) + alignof(T);
+    data_ = static_cast<T*>(std::align(alignof(T), size * sizeof(T), start, space));
   }
 
   std::size_t size() const { return size_; }
-  T& operator[](std::size_t index) { return data_.get()[index]; }
-  const T& operator[](std::size_t index) const { return data_.get()[index]; }
-  std::span<T> subspan(std::size_t first, std::size_t count) { return {data_.get() + first, count}; }
+  T& operator[](std::size_t index) { return data_[index]; }
+  const T& operator[](std::size_t index) const { return data_[index]; }
+  std::span<T> subspan(std::size_t first, std::size_t count) { return {data_ + first, count}; }
 
  private:
   struct Free {
-    void operator()(T* data) const { std::free(data); }
+    void operator()(void* memory) const { std::free(memory); }
   };
-  std::unique_ptr<T, Free> data_;
+  std::unique_ptr<void, Free> memory_;
+  T* data_ = nullptr;
   std::size_t size_ = 0;
 };
 

@@ -14,7 +14,8 @@ namespace pagoda {
 class ProbeVisitor;
 
 /// Kernel time: nothing can happen before it any more.
-inline Ps kernel_now() { return sc_core::sc_time_stamp().value(); }
+/// (sc_core::sc_time_stamp() says the same, out of line.)
+inline Ps kernel_now() { return sc_core::sc_get_curr_simcontext()->time_stamp().value(); }
 
 /// The point in time that a delay relative to kernel time stands for.
 inline Ps local_time(const sc_core::sc_time& delay) { return kernel_now() + delay.value(); }

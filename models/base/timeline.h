@@ -123,14 +123,15 @@ class Servers {
   Ps reserve(Ps floor, Ps earliest, Ps duration) {
     if (lines_.empty()) return earliest;
     Timeline* best = &lines_.front();
-    if (lines_.size() > 1) best = &lines_[earliest_server(earliest, duration).server];
+    if (best->horizon() > earliest && lines_.size() > 1) best = &lines_[earliest_server(earliest, duration).server];
     return best->reserve(floor, earliest, duration);
   }
 
   /// For work whose end is known only once it is done: finds the server that can start first and is then free
   /// for the `expected` time. Follow with release(); work that takes longer than its gap is cut to the gap.
   Slot acquire(Ps earliest, Ps expected) {
-    return lines_.empty() ? Slot{0, earliest} : earliest_server(earliest, expected);
+    if (lines_.empty() || lines_.front().horizon() <= earliest) return {0, earliest};
+    return earliest_server(earliest, expected);
   }
   void release(Ps floor, Slot slot, Ps end) {
     if (!lines_.empty()) lines_[slot.server].occupy(floor, slot.start, end);

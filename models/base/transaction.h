@@ -11,7 +11,8 @@
 namespace pagoda {
 
 /// A generic payload with its attributes.
-struct Transaction {
+class Transaction {
+ public:
   tlm::tlm_generic_payload payload;
   Attributes attributes;
 
@@ -31,39 +32,48 @@ struct Transaction {
     payload.set_dmi_allowed(false);
     payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
     attributes.timing_only = data == nullptr;
-    attributes.fault = {};
+    if (attributes.fault) attributes.fault = {};
     attributes.time = {};
   }
+
+ private:
+  friend class TransactionPool;
+  Transaction* next_free_ = nullptr;
 };
 
-/// Transactions for use inside b_transport. A module needs more than one at a time only if a component below
-/// it waits inside its b_transport, as TLM-2.0 allows, and another initiator comes along meanwhile.
+/// Transactions for use inside b_transport. A module needs more than one at a time only if a component below it waits
+/// inside its b_transport, as TLM-2.0 allows, and another initiator comes along meanwhile, or for a part of its work.
 class TransactionPool {
  public:
   class Lease {
    public:
-    Lease(TransactionPool& pool, std::unique_ptr<Transaction> transaction)
-        : pool_(pool), transaction_(std::move(transaction)) {}
-    ~Lease() { pool_.free_.push_back(std::move(transaction_)); }
+    Lease(TransactionPool& pool, Transaction* transaction) : pool_(pool), transaction_(transaction) {}
+    ~Lease() { pool_.give_back(transaction_); }
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
-    Transaction* operator->() const { return transaction_.get(); }
+    Transaction* operator->() const { return transaction_; }
     Transaction& operator*() const { return *transaction_; }
 
    private:
     TransactionPool& pool_;
-    std::unique_ptr<Transaction> transaction_;
+    Transaction* transaction_;
   };
 
   Lease lease() {
-    if (free_.empty()) return {*this, std::make_unique<Transaction>()};
-    std::unique_ptr<Transaction> transaction = std::move(free_.back());
-    free_.pop_back();
-    return {*this, std::move(transaction)};
+    Transaction* const free = free_;
+    if (free == nullptr) return {*this, all_.emplace_back(std::make_unique<Transaction>()).get()};
+    free_ = free->next_free_;
+    return {*this, free};
   }
 
  private:
-  std::vector<std::unique_ptr<Transaction>> free_;
+  void give_back(Transaction* transaction) {
+    transaction->next_free_ = free_;
+    free_ = transaction;
+  }
+
+  std::vector<std::unique_ptr<Transaction>> all_;
+  Transaction* free_ = nullptr;
 };
 
 }  // namespace pagoda

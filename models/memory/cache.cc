@@ -100,38 +100,49 @@ void Cache::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& del
     return;
   }
 
-  const Ps floor = kernel_now();
-  const Ps at = floor + delay.value();
-  const Addr address = payload.get_address();
-  const Addr last = address + std::min(length, std::max(1u, payload.get_streaming_width())) - 1;
+  const Request request{.payload = payload,
+                        .first = payload.get_address(),
+                        .last = payload.get_address() + std::min(length, std::max(1u, payload.get_streaming_width())) - 1,
+                        .floor = kernel_now(),
+                        .at = local_time(delay)};
+  if (!attributes.timing_only) data_.prefetch(request.first);
   Below below(*this, attributes);
-  Ps done = at;
-  TimeSplit time;
-  for (Addr line = core_.line_of(address);; line += core_.line_size()) {
-    TimeSplit part;
-    const bool whole =
-        line >= address && line + core_.line_size() - 1 <= last && payload.get_byte_enable_ptr() == nullptr;
-    const CacheOutcome outcome = core_.access({.line = line,
-                                               .write = payload.is_write(),
-                                               .whole_line = whole && payload.is_write(),
-                                               .floor = floor,
-                                               .at = at},
-                                              part, below);
-    if (outcome.done >= done) {
-      done = outcome.done;
-      time = part;
-    }
-    if (outcome.failed) {
-      payload.set_response_status(below.status);
-      delay = delay_until(done);
-      return;
-    }
-    if (last - line < core_.line_size()) break;
+  const Addr line = core_.line_of(request.first);
+  const CacheOutcome outcome = line == core_.line_of(request.last) ? serve_line(request, line, attributes.time, below)
+                                                                   : serve_lines(request, attributes.time, below);
+  delay = to_sc_time(outcome.done - request.floor);
+  if (outcome.failed) {
+    payload.set_response_status(below.status);
+    return;
   }
-  attributes.time += time;
-  delay = delay_until(done);
   const bool moved = attributes.timing_only || data_.serve(payload);
   payload.set_response_status(moved ? tlm::TLM_OK_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE);
+}
+
+inline CacheOutcome Cache::serve_line(const Request& request, Addr line, TimeSplit& time, Below& below) {
+  const bool write = request.payload.is_write();
+  const bool whole_line = write && line >= request.first && line + core_.line_size() - 1 <= request.last &&
+                          request.payload.get_byte_enable_ptr() == nullptr;
+  return core_.access(
+      {.line = line, .write = write, .whole_line = whole_line, .floor = request.floor, .at = request.at}, time, below);
+}
+
+// All lines at once: the last one to be done decides, and explains the time.
+CacheOutcome Cache::serve_lines(const Request& request, TimeSplit& time, Below& below) {
+  CacheOutcome last{request.at, true, false};
+  TimeSplit longest;
+  for (Addr line = core_.line_of(request.first);; line += core_.line_size()) {
+    TimeSplit part;
+    const CacheOutcome outcome = serve_line(request, line, part, below);
+    if (outcome.done >= last.done) {
+      last = outcome;
+      longest = part;
+    }
+    last.failed = outcome.failed;
+    if (outcome.failed || request.last - line < core_.line_size()) break;
+  }
+  time += longest;
+  return last;
 }
 
 }  // namespace pagoda

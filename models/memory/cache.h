@@ -32,8 +32,15 @@ class Cache : public Module {
 
  private:
   class Below;
+  struct Request {
+    const tlm::tlm_generic_payload& payload;
+    Addr first, last;  // bytes
+    Ps floor, at;
+  };
 
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  CacheOutcome serve_line(const Request& request, Addr line, TimeSplit& time, Below& below);
+  CacheOutcome serve_lines(const Request& request, TimeSplit& time, Below& below);
   unsigned debug(tlm::tlm_generic_payload& payload);
   bool direct_pointer(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
   void invalidate_direct_mem_ptr(sc_dt::uint64 start, sc_dt::uint64 end);

@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "pagoda/base/attributes.h"
@@ -87,7 +86,8 @@ class CacheCore {
 
     const std::uint64_t number = access.line >> line_shift_;
     const std::size_t set = lines_.set_of(number);
-    if (Line* line = lines_.find(set, number + 1)) return hit(access, *line, looked_up, time, next);
+    lines_.prefetch(set);
+    if (Line* line = lines_.find(set, number + 1)) return hit(set, access, *line, looked_up, time, next);
 
     ++stats_.misses;
     CacheOutcome outcome{looked_up, false, false};
@@ -119,8 +119,8 @@ class CacheCore {
   };
 
   template <class Next>
-  CacheOutcome hit(const CacheAccess& access, Line& line, Ps looked_up, TimeSplit& time, Next& next) {
-    lines_.touch(&line);
+  CacheOutcome hit(std::size_t set, const CacheAccess& access, Line& line, Ps looked_up, TimeSplit& time, Next& next) {
+    lines_.touch(set, &line);
     if (access.write) line.dirty = 1;
     const bool first_use = line.prefetched != 0;
     if (first_use) {
@@ -162,17 +162,17 @@ class CacheCore {
     const std::uint64_t old = lines_.key_of(victim);
     const bool evict_dirty = old != 0 && victim->dirty != 0;
     if (old != 0) ++stats_.evictions;
-    std::optional<Servers::Slot> slot;
+    Servers::Slot slot{};
     if (evict_dirty) {
       slot = write_buffer_.acquire(arrives, latency_);
-      stats_.write_buffer_wait += slot->start - arrives;
-      arrives = slot->start;
+      stats_.write_buffer_wait += slot.start - arrives;
+      arrives = slot.start;
       ++stats_.writebacks;
     }
-    lines_.replace(victim, number + 1);
+    lines_.replace(set, victim, number + 1);
     *victim = {.dirty = access.write, .prefetched = 0, .filling = 1};
     remember(number, access.floor, arrives);
-    if (slot) write_buffer_.release(access.floor, *slot, next.write_back((old - 1) << line_shift_, arrives));
+    if (evict_dirty) write_buffer_.release(access.floor, slot, next.write_back((old - 1) << line_shift_, arrives));
     return arrives;
   }
 

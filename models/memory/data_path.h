@@ -23,6 +23,12 @@ class DataPath {
   bool move(tlm::tlm_command command, Addr address, unsigned char* data, unsigned length);
   /// Copies the payload's bytes, honouring byte enables and streaming width.
   bool serve(tlm::tlm_generic_payload& payload);
+  /// Has the host fetch bytes that serve() will soon be asked for.
+  void prefetch(Addr address) const {
+    if (region_ && address - region_->get_start_address() <= region_->get_end_address() - region_->get_start_address()) {
+      __builtin_prefetch(region_->get_dmi_ptr() + (address - region_->get_start_address()));
+    }
+  }
   /// The target takes its direct pointers back.
   void forget_pointers() {
     region_.reset();

@@ -62,11 +62,11 @@ class Prefetcher {
     Region* region = regions_.find(0, key);
     if (region == nullptr) {
       region = regions_.victim(0);
-      regions_.replace(region, key);
+      regions_.replace(0, region, key);
       *region = {number, 0, 0};
       return 0;
     }
-    regions_.touch(region);
+    regions_.touch(0, region);
     const std::int64_t step = number - region->last_line;
     if (step == 0) return 0;
     if (step == region->stride) {

@@ -20,51 +20,50 @@ Tlb::Tlb(const TlbConfig& config, Ps period)
   for (const TlbArrayConfig& array : config.superpages) {
     arrays_.push_back({AssocArray<TlbEntry>(array.geometry()), shifts_of(array.page_sizes), 0, {}});
   }
+  for (unsigned shift = 0; shift < homes_.size(); ++shift) homes_[shift] = home_of(shift);
+}
+
+// The array that takes the largest part of the page.
+Tlb::Home Tlb::home_of(unsigned page_shift) const {
+  Home home{0, 0};
+  for (std::size_t i = 0; i < arrays_.size(); ++i) {
+    const std::uint64_t fitting = arrays_[i].accepts & low_mask(page_shift + 1);
+    if (fitting == 0) continue;
+    const auto largest = static_cast<std::uint8_t>(std::bit_width(fitting) - 1);
+    if (largest > home.shift) home = {static_cast<std::uint8_t>(i), largest};
+  }
+  return home;
 }
 
 TlbEntry* Tlb::find(Addr input, AddressSpaceTag tag) {
   if (last_entry_ != nullptr && key(input, last_key_ & 63) == last_key_ &&
       last_array_->entries.key_of(last_entry_) == last_key_ && last_entry_->tag.vmid == tag.vmid &&
       (last_entry_->global || last_entry_->tag.asid == tag.asid)) {
-    last_array_->entries.touch(last_entry_);
+    last_array_->entries.touch(last_set_, last_entry_);
     return last_entry_;
   }
   for (Array& array : arrays_) {
-    if (TlbEntry* entry = find_in(array, input, tag)) {
-      array.entries.touch(entry);
+    for (std::uint64_t shifts = array.holds; shifts != 0; shifts &= shifts - 1) {
+      const auto shift = static_cast<unsigned>(std::countr_zero(shifts));
+      const std::size_t set = array.entries.set_of(input >> shift);
+      TlbEntry* entry = array.entries.find(set, key(input, shift), [tag](const TlbEntry& e) {
+        return e.tag.vmid == tag.vmid && (e.global || e.tag.asid == tag.asid);
+      });
+      if (entry == nullptr) continue;
+      array.entries.touch(set, entry);
       last_array_ = &array;
+      last_set_ = set;
       last_entry_ = entry;
-      last_key_ = array.entries.key_of(entry);
+      last_key_ = key(input, shift);
       return entry;
     }
   }
   return nullptr;
 }
 
-TlbEntry* Tlb::find_in(Array& array, Addr input, AddressSpaceTag tag) {
-  for (std::uint64_t shifts = array.holds; shifts != 0; shifts &= shifts - 1) {
-    const auto shift = static_cast<unsigned>(std::countr_zero(shifts));
-    TlbEntry* entry = array.entries.find(
-        array.entries.set_of(input >> shift), key(input, shift),
-        [tag](const TlbEntry& e) { return e.tag.vmid == tag.vmid && (e.global || e.tag.asid == tag.asid); });
-    if (entry != nullptr) return entry;
-  }
-  return nullptr;
-}
-
 TlbEntry* Tlb::fill(Addr input, const TlbEntry& entry) {
-  // The array that takes the largest part of the page.
-  Array* array = nullptr;
-  unsigned shift = 0;
-  for (Array& candidate : arrays_) {
-    const std::uint64_t fitting = candidate.accepts & low_mask(entry.page_shift + 1u);
-    if (fitting == 0) continue;
-    const unsigned largest = static_cast<unsigned>(std::bit_width(fitting)) - 1;
-    if (array == nullptr || largest > shift) {
-      array = &candidate;
-      shift = largest;
-    }
-  }
+  const unsigned shift = homes_[entry.page_shift].shift;
+  Array* const array = &arrays_[homes_[entry.page_shift].array];
   const std::uint64_t new_key = key(input, shift);
   const std::size_t set = array->entries.set_of(input >> shift);
   TlbEntry* place = array->entries.find(set, new_key, [&](const TlbEntry& e) {
@@ -79,7 +78,7 @@ TlbEntry* Tlb::fill(Addr input, const TlbEntry& entry) {
     array->holds |= std::uint64_t{1} << shift;
     ++array->count[shift];
   }
-  array->entries.replace(place, new_key);
+  array->entries.replace(set, place, new_key);
   *place = entry;
   place->page_shift = static_cast<std::uint8_t>(shift);
   place->page = entry.output(input) & ~low_mask(shift);

@@ -103,15 +103,23 @@ class Tlb {
     std::array<std::uint32_t, 64> count;  // of each size
   };
 
+  // Where a page of some size goes: into an array, whole or in pieces of 2^shift bytes.
+  struct Home {
+    std::uint8_t array;
+    std::uint8_t shift;
+  };
+
   static std::uint64_t key(Addr input, unsigned shift) { return (input >> shift) << 6 | shift; }
-  TlbEntry* find_in(Array& array, Addr input, AddressSpaceTag tag);
+  Home home_of(unsigned page_shift) const;
   void drop(Array& array, unsigned shift);
 
   Ps period_;
   Ps latency_;
   std::vector<Array> arrays_;
+  std::array<Home, 64> homes_;  // by page shift
   Servers ports_;
   Array* last_array_ = nullptr;  // where the last hit was: programs stay on a page
+  std::size_t last_set_ = 0;
   TlbEntry* last_entry_ = nullptr;
   std::uint64_t last_key_ = 0;
   std::uint64_t hits_ = 0, misses_ = 0, merged_ = 0, evictions_ = 0, invalidated_ = 0;

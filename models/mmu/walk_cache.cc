@@ -56,10 +56,11 @@ const StageTranslation* WalkCaches::find_nested(const Step& step, std::uint16_t 
   for (std::uint64_t sizes = nested_->sizes; sizes != 0; sizes &= sizes - 1) {
     const auto shift = static_cast<unsigned>(std::countr_zero(sizes));
     const Addr number = step.address >> shift;
-    Nested* entry = nested_->entries.find(nested_->entries.set_of(number), number << 6 | shift,
-                                          [&](const Nested& n) { return n.vmid == vmid && n.stage == step.stage; });
+    const std::size_t set = nested_->entries.set_of(number);
+    Nested* entry = nested_->entries.find(
+        set, number << 6 | shift, [&](const Nested& n) { return n.vmid == vmid && n.stage == step.stage; });
     if (entry == nullptr) continue;
-    nested_->entries.touch(entry);
+    nested_->entries.touch(set, entry);
     // An access that needs a flag set, or is refused, is for memory to decide.
     const Rights wanted = needed_flags(step.access) | (step.access == AccessKind::write ? Rights::write : Rights::none);
     return has(entry->translation.rights, wanted) ? &entry->translation : nullptr;
@@ -70,9 +71,11 @@ const StageTranslation* WalkCaches::find_nested(const Step& step, std::uint16_t 
 const WalkCaches::Pointer* WalkCaches::find_pointer(LevelCache& cache, const Stage& stage, const Step& step,
                                                     AddressSpaceTag tag) {
   const Addr number = stage.canonical(step.address) >> PageFormat::shift(cache.level);
-  Pointer* entry = cache.entries.find(cache.entries.set_of(number), (number << 6) + step.stage + 1u,
-                                      [&](const Pointer& p) { return same_space(p.tag, p.global, tag, step.stage); });
-  if (entry != nullptr) cache.entries.touch(entry);
+  const std::size_t set = cache.entries.set_of(number);
+  Pointer* entry = cache.entries.find(set, (number << 6) + step.stage + 1u, [&](const Pointer& p) {
+    return same_space(p.tag, p.global, tag, step.stage);
+  });
+  if (entry != nullptr) cache.entries.touch(set, entry);
   return entry;
 }
 
@@ -92,7 +95,7 @@ void WalkCaches::keep(const Stage& stage, const Learned& learned, AddressSpaceTa
   Pointer* place =
       cache->entries.find(set, key, [&](const Pointer& p) { return same_space(p.tag, p.global, tag, learned.stage); });
   if (place == nullptr) place = cache->entries.victim(set);
-  cache->entries.replace(place, key);
+  cache->entries.replace(set, place, key);
   *place = {learned.table.table, tag, learned.table.rights, learned.stage, global};
 }
 
@@ -105,7 +108,7 @@ void WalkCaches::keep_nested(const Learned& learned, std::uint16_t vmid) {
   Nested* place =
       nested_->entries.find(set, key, [&](const Nested& n) { return n.vmid == vmid && n.stage == learned.stage; });
   if (place == nullptr) place = nested_->entries.victim(set);
-  nested_->entries.replace(place, key);
+  nested_->entries.replace(set, place, key);
   *place = {learned.translation, vmid, learned.stage};
   nested_->sizes |= std::uint64_t{1} << shift;
 }

@@ -17,10 +17,10 @@ using Array = AssocArray<Payload>;
 // Looks `key` up in set 0 and fills it on a miss; true on a hit.
 bool access(Array& array, std::uint64_t key, std::size_t set = 0) {
   if (const Payload* found = array.find(set, key)) {
-    array.touch(found);
+    array.touch(set, found);
     return true;
   }
-  array.replace(array.victim(set), key);
+  array.replace(set, array.victim(set), key);
   return false;
 }
 
@@ -101,7 +101,7 @@ TEST(AssocArray, RandomIsSeededAndUsesEveryWay) {
   for (std::uint64_t key = 1; key < 2000; ++key) {
     Payload* const victim = a.victim(0);
     ++replaced[victim];
-    a.replace(victim, key);
+    a.replace(0, victim, key);
     access(b, key);
   }
   EXPECT_EQ(replaced.size(), 8u);

@@ -1,3 +1,5 @@
+#include <limits>
+
 #include <boost/describe/enum.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -177,10 +179,40 @@ TEST(Config, PathsSetValuesInMapsAndLists) {
   EXPECT_THROW(set_path(root, "", one, cli), UserError);
 }
 
+TEST(Config, PathsIntoAListThatIsNotThereAreRefused) {
+  const SourceLocation cli{"--set", 0};
+  const auto error = [&](const std::string& yaml, const std::string& path) -> std::string {
+    ConfigNode root = parse_yaml(yaml, "p.yaml");
+    try {
+      set_path(root, path, ConfigNode::of_scalar("1", cli), cli);
+    } catch (const UserError& refused) {
+      return refused.what();
+    }
+    return "no error";
+  };
+  const std::string no_list =
+      " picks items of a list, and the file writes no list here; write the list in the file, then change its items";
+  EXPECT_EQ(error("title: x\n", "parts.0.ways"), "--set: parts.0.ways: `0`" + no_list);
+  EXPECT_EQ(error("title: x\n", "parts.*.ways"), "--set: parts.*.ways: `*`" + no_list);
+  EXPECT_EQ(error("title: x\n", "parts.*"), "--set: parts.*: `*`" + no_list);
+  EXPECT_EQ(error("parts:\n", "parts.12.ways"), "--set: parts.12.ways: `12`" + no_list);
+  EXPECT_EQ(error("parts: {ways: 2}\n", "parts.0.ways"), "--set: parts.0.ways: `0`" + no_list);
+  EXPECT_EQ(error("", "*"), "--set: *: `*`" + no_list);
+  EXPECT_EQ(error("parts: 3\n", "parts.0.ways"), "--set: parts.0.ways: `3` is a value and has no `0` below it");
+  EXPECT_EQ(error("parts: []\n", "parts.0.ways"),
+            "--set: parts.0.ways: there is no item 0; the list has 0 (0 is the first)");
+  EXPECT_EQ(error("parts: []\n", "parts.*.ways"), "--set: parts.*.ways: `*` would change nothing: the list is empty");
+  EXPECT_EQ(error("parts: []\n", "parts.ways"), "--set: parts.ways: `ways` would change nothing: the list is empty");
+  EXPECT_EQ(error("parts: [{}]\n", "parts.*.ways"), "no error");
+  EXPECT_EQ(error("parts: [{}]\n", "parts.1.ways"),
+            "--set: parts.1.ways: there is no item 1; the list has 1 (0 is the first)");
+}
+
 TEST(Config, AProgramsOwnConfigIsCheckedToo) {
   EXPECT_NO_THROW(validated(Part{}));
   EXPECT_THROW(validated(Part{.entries = 0}), UserError);
   EXPECT_THROW(validated(Part{.entries = 9, .ways = 2}, "cpu0.dtlb"), UserError);
+  EXPECT_THROW(validated(Whole{.share = std::numeric_limits<double>::quiet_NaN()}), UserError);
 }
 
 TEST(Config, DescribeSchemaAndReferenceNameEveryKey) {
@@ -202,6 +234,16 @@ TEST(Config, DescribeSchemaAndReferenceNameEveryKey) {
   for (const char* key : {"`title`", "`parts`", "`entries`", "### part", "required"}) {
     EXPECT_THAT(reference, HasSubstr(key));
   }
+}
+
+TEST(ConfigNode, AMergeKeyAddsWhatAMapDoesNotHaveOfItsOwn) {
+  const ConfigNode node = parse_yaml("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3, z: 4}\n", "test.yaml");
+  const ConfigNode& b = *node.find("b");
+  EXPECT_EQ(b.members.size(), 3u);
+  EXPECT_EQ(b.find("x")->scalar, "1");
+  EXPECT_EQ(b.find("y")->scalar, "3");
+  EXPECT_EQ(b.find("z")->scalar, "4");
+  EXPECT_THROW(parse_yaml("b: {<<: 7}", "test.yaml"), UserError);
 }
 
 }  // namespace
