@@ -110,6 +110,7 @@ function(pagoda_fuzzer name)
   add_test(NAME ${name} COMMAND ${name} -max_total_time=${PAGODA_FUZZ_SECONDS} -timeout=10 -rss_limit_mb=2048
            -artifact_prefix=${CMAKE_CURRENT_BINARY_DIR}/${name}- ${dictionary}
            ${CMAKE_CURRENT_BINARY_DIR}/${name}-found ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_CORPUS})
+  set_tests_properties(${name} PROPERTIES LABELS fuzz)
 endfunction()
 
 function(pagoda_require_all_listed directory)
