@@ -18,6 +18,9 @@ namespace {
 
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
+// More variants than this stand below each other, with fewer figures.
+constexpr std::size_t kMaxColumns = 5;
+
 struct Row {
   const char* statistic;
   const char* label;
@@ -38,6 +41,14 @@ constexpr Row kRows[] = {{"simulated_time_ns", "simulated time, ns"},
                          {"memory0.bytes_by_origin.walk", "  bytes for walks"},
                          {"memory0.row_hit_rate", "  row hit rate"},
                          {"memory0.energy.total", "  energy, uJ"}};
+constexpr Row kColumns[] = {{"simulated_time_ns", "time, ns"},
+                            {"cpu0.access_latency.mean", "access, ns"},
+                            {"cpu0.mmu.dtlb.hit_rate", "DTLB hits"},
+                            {"cpu0.mmu.stlb.hit_rate", "STLB hits"},
+                            {"cpu0.mmu.walker.walks", "walks"},
+                            {"cpu0.mmu.walker.latency.mean", "walk, ns"},
+                            {"cpu0.l1d.hit_rate", "L1D hits"},
+                            {"memory0.bandwidth", "DRAM GB/s"}};
 
 std::string figure(double value) {
   if (std::isnan(value)) return "-";
@@ -119,6 +130,28 @@ std::string Comparison::csv() const {
 }
 
 std::string Comparison::table() const {
+  return variants_.size() > kMaxColumns ? table_by_variant() : table_by_statistic();
+}
+
+std::string Comparison::table_by_variant() const {
+  std::vector<std::string> header{""};
+  std::vector<const Statistic*> columns;
+  for (const Row& column : kColumns) {
+    const Statistic* statistic = find(column.statistic);
+    if (statistic == nullptr) continue;
+    header.emplace_back(column.label);
+    columns.push_back(statistic);
+  }
+  Table table(header);
+  for (std::size_t i = 0; i < variants_.size(); ++i) {
+    std::vector<std::string> line{variants_[i]};
+    for (const Statistic* statistic : columns) line.push_back(figure(statistic->values[i]));
+    table.add(std::move(line));
+  }
+  return table.print();
+}
+
+std::string Comparison::table_by_statistic() const {
   std::vector<std::string> header{""};
   header.insert(header.end(), variants_.begin(), variants_.end());
   Table table(header);

@@ -24,6 +24,8 @@ class Comparison {
     std::vector<double> values;  // by variant; NaN where a variant has no such statistic
   };
 
+  std::string table_by_variant() const;
+  std::string table_by_statistic() const;
   const Statistic* find(const std::string& name) const;
   // Value over the baseline's; NaN if that is 0 or missing.
   static double ratio_of(const Statistic& statistic, std::size_t variant);

@@ -20,11 +20,11 @@ namespace pagoda {
 /// Where the time of an access goes. The parts of an access add up to its latency.
 enum class TimePart : std::uint8_t {
   tlb,    ///< looking up TLBs
-  walk,   ///< page-table walk, everything from the TLB miss to the translation
+  walk,   ///< page-table walk: all of it but the wait for a walker, or the rest of one under way
   cache,  ///< tag look-ups and data from caches
   link,   ///< buses and I/O links
   dram,   ///< controller, rows and data burst of an unloaded memory
-  queue   ///< waiting for something busy: a port, a miss register, a bank, a bus, a fill already on its way
+  queue   ///< waiting for something busy: a port, a walker, a miss register, a bank, a bus, a fill already on its way
 };
 inline constexpr int kTimeParts = 6;
 inline constexpr std::array<const char*, kTimeParts> kTimePartNames{"tlb", "walk", "cache", "link", "dram", "queue"};

@@ -204,7 +204,8 @@ bool Mmu::walk(const WalkRequest& request, Ps floor, Attributes& attributes, Pie
   Tables tables(*this, *tables_below_, attributes.requester);
   const WalkResult result = walker_.walk(
       {.stages = context_.stages, .tag = context_.tag, .request = request, .floor = floor, .at = piece.at}, tables);
-  piece.time[TimePart::walk] += result.done - piece.at;
+  piece.time[TimePart::queue] += result.start - piece.at;
+  piece.time[TimePart::walk] += result.done - result.start;
   piece.at = result.done;
   if (result.fault) attributes.fault = result.fault;
   found = result.entry;

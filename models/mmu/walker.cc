@@ -56,12 +56,13 @@ WalkResult Walker::walk(const WalkJob& job, TableMemory& memory) {
   const bool found = run_walk(walk, port);
 
   WalkResult result;
+  result.start = slot.start;
   result.done = port.now();
   slots_.release(job.floor, slot, result.done);
   typical_walk_ = result.done - slot.start;
   ++walks_;
   slot_wait_ += slot.start - job.at;
-  latency_.record(result.done - job.at);
+  latency_.record(result.done - slot.start);
   busy_probe_.during(slot.start, result.done);
   level.set(result.done, 0);
   if (!found) {
@@ -94,7 +95,7 @@ void Walker::visit_stats(StatVisitor& v) {
   v.counter("update_reads", update_reads_, kCount, "entries read again to get write permission for a flag");
   v.counter("updates", updates_, kCount, "accessed and dirty flags set");
   v.counter("slot_wait", slot_wait_, kTimeInNs, "time misses waited for a free slot");
-  v.distribution("latency", latency_, kTimeInNs, "from the miss to the end of the walk");
+  v.distribution("latency", latency_, kTimeInNs, "of a walk, from its slot to its end");
   caches_.visit_stats(v);
 }
 

@@ -48,6 +48,7 @@ struct WalkJob {
 };
 
 struct WalkResult {
+  Ps start = 0;  ///< when it got its slot
   Ps done = 0;
   Fault fault;     ///< set: there is no translation
   TlbEntry entry;  ///< ready at `done`

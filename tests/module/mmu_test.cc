@@ -132,7 +132,10 @@ TEST_F(MmuBench, WalksToOnePageMergeAndWalksBeyondTheSlotsWait) {
   EXPECT_EQ(merged.done, look_up + kWalk + kMemory) << "as early as the walk it joins";
   EXPECT_EQ(load(0x2000).time[TimePart::walk], kWalk);
   const Reply waited = load(0x3000);
-  EXPECT_EQ(waited.time[TimePart::walk] + waited.time[TimePart::queue], 2 * kWalk);
+  EXPECT_EQ(waited.time[TimePart::walk], kWalk);
+  // 0x1000 and 0x2000 have both walkers, and the look-up of 0x3000 came a cycle after theirs or later.
+  EXPECT_EQ(waited.time.total(), waited.done);
+  EXPECT_GE(waited.time[TimePart::queue], kWalk - 2 * kCycle);
   EXPECT_EQ(stat("mmu.walker.walks"), 3);
   EXPECT_EQ(stat("mmu.walker.merged"), 1);
   EXPECT_EQ(stat("mmu.dtlb.merged"), 1);
