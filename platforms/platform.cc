@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "pagoda/base/error.h"
-#include "pagoda/memory/dram.h"
 
 namespace pagoda {
 namespace {
@@ -76,11 +75,11 @@ void Platform::build_memory(const PlatformConfig& config) {
     if (memory.kind == MemoryKind::dram) {
       auto dram = std::make_unique<Dram>(name.c_str(), memory.dram, bytes_, base);
       last->out.bind(dram->port);
-      memories_.push_back(std::move(dram));
+      drams_.push_back(std::move(dram));
     } else {
       auto fixed = std::make_unique<FixedMemory>(name.c_str(), memory.fixed, bytes_);
       last->out.bind(fixed->port);
-      memories_.push_back(std::move(fixed));
+      fixed_memories_.push_back(std::move(fixed));
     }
     last->map(base, memory.bytes(), static_cast<int>(i));
     base += memory.bytes();
@@ -152,6 +151,7 @@ void Platform::run(const std::function<void(double)>& progress) {
   if (warming_up_ > 0) {
     throw UserError(fmt::format("a program ended before its warm-up of {} loads and stores", config_.warmup));
   }
+  for (const auto& dram : drams_) dram->finish(end_time());
   if (recorder_) recorder_->close();
   check_invariants();
 }

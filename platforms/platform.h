@@ -14,6 +14,8 @@
 #include "pagoda/base/vcd.h"
 #include "pagoda/interconnect/bus.h"
 #include "pagoda/memory/cache.h"
+#include "pagoda/memory/dram.h"
+#include "pagoda/memory/fixed_memory.h"
 #include "pagoda/memory/physical_memory.h"
 #include "pagoda/software/os.h"
 #include "platforms/cpu.h"
@@ -54,7 +56,8 @@ class Platform {
   std::unique_ptr<Bus> bus_;
   std::unique_ptr<Cache> llc_;
   std::unique_ptr<Bus> memory_bus_;
-  std::vector<std::unique_ptr<Module>> memories_;
+  std::vector<std::unique_ptr<Dram>> drams_;
+  std::vector<std::unique_ptr<FixedMemory>> fixed_memories_;
   std::unique_ptr<Os> os_;
   std::vector<std::unique_ptr<Cpu>> cpus_;
   std::vector<Workload> workloads_;

@@ -219,7 +219,9 @@ ConfigNode parse_yaml(std::string_view text, const std::string& file_name) {
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
     if (documents.size() > 1) throw UserError({file_name, 0}, "holds several YAML documents; one is allowed");
-    return documents.empty() ? ConfigNode{} : YamlReader(file_name).convert(documents.front());
+    ConfigNode root = documents.empty() ? ConfigNode{} : YamlReader(file_name).convert(documents.front());
+    root.where.file = file_name;
+    return root;
   } catch (const YAML::Exception& error) {
     throw UserError({file_name, error.mark.is_null() ? 0 : error.mark.line + 1}, "not valid YAML: " + error.msg);
   }

@@ -41,7 +41,10 @@ VcdRecorder::VcdRecorder(const sc_core::sc_module_name& name, const std::string&
 
 VcdRecorder::~VcdRecorder() {
   for (Probe* probe : probes_) probe->record_to(nullptr, 0);
-  if (file_ != nullptr) sc_core::sc_close_vcd_trace_file(file_);
+  if (file_ == nullptr) return;
+  sc_core::sc_close_vcd_trace_file(file_);  // the run failed: nothing half-written stays behind
+  std::error_code ignored;
+  std::filesystem::remove(path_, ignored);
 }
 
 void VcdRecorder::close() {

@@ -15,9 +15,8 @@ constexpr const char* kMicrojoules = "uJ";
 Dram::Dram(const sc_core::sc_module_name& name, const DramConfig& config, PhysicalMemory& memory, Addr base)
     : Module(name),
       timing_(validated(config, this->name())),
-      target_(memory),
-      base_(base),
-      size_(capacity_bytes(config.organisation)) {
+      target_(memory, base, capacity_bytes(config.organisation)),
+      base_(base) {
   port.serve(this, &Dram::b_transport, &Dram::debug, &Dram::direct_pointer);
 }
 
@@ -57,7 +56,7 @@ void Dram::finish(Ps end) {
 }
 
 void Dram::visit_stats(StatVisitor& v) {
-  const Ps now = std::max(end_, kernel_now());
+  const Ps now = end_ > 0 ? end_ : kernel_now();
   const DramReport all = timing_.report(now);
   if (v.clears()) {
     before_ = all;

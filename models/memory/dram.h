@@ -34,8 +34,7 @@ class Dram : public Module {
   DramTiming timing_;
   MemoryTarget target_;
   Addr base_;
-  std::uint64_t size_;
-  Ps end_ = 0;
+  Ps end_ = 0;  // of the simulation, once it is known
   Ps measured_from_ = 0;
   DramReport before_;  // when statistics were cleared
   Distribution read_latency_;

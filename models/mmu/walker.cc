@@ -75,6 +75,7 @@ WalkResult Walker::walk(const WalkJob& job, TableMemory& memory) {
   result.entry.ready = result.done;
   result.entry.tag = job.tag;
   result.entry.page_shift = translation.page_shift;
+  result.entry.program_shift = translation.stages[0].page_shift & 0x7f;  // 7 bits hold it
   const bool ordinary = !job.request.allow_user_data && !job.request.execute_to_read;
   result.entry.allowed =
       static_cast<std::uint8_t>(ordinary ? TlbEntry::access_bit(job.request.access, job.request.privilege) : 0);

@@ -108,8 +108,13 @@ TEST(BadInput, AFullDisk) {
   expect_refusal(workspace, workspace.pagoda({"run", good, "--out", "results", "--vcd", "/dev/full"}), "/dev/full");
   // Results are small: with room for less than one file they cannot be written.
   const Outcome limited = workspace.execute(
-      "bash", {"-c", "ulimit -f 1; trap '' XFSZ; exec '" PAGODA_PROGRAM "' run '" + good + "' --out results"});
-  expect_refusal(workspace, limited, "stats");
+      "/bin/bash", {"-c", "ulimit -f 1; trap '' XFSZ; exec '" PAGODA_PROGRAM "' run '" + good + "' --out results"});
+  expect_refusal(workspace, limited, "results");
+  const Outcome waveform =
+      workspace.execute("/bin/bash", {"-c", "ulimit -f 64; trap '' XFSZ; exec '" PAGODA_PROGRAM
+                                            "' run desktop --limit 20000 --vcd wave.vcd --out results"});
+  expect_refusal(workspace, waveform, "wave.vcd");
+  EXPECT_FALSE(std::filesystem::exists(workspace.path("wave.vcd")));
 }
 
 }  // namespace
