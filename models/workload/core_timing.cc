@@ -16,12 +16,13 @@ void CoreTiming::wait_until(Ps time, Ps& stall) {
   if (time <= entered_) return;
   stall += time - entered_;
   entered_ = time;
-  entered_this_cycle_ = 0;
+  entered_this_cycle_ = 1;
 }
 
-void CoreTiming::enter(std::uint64_t count) {
+// Instruction n enters with the n-th slot after those taken; a cycle has `width` of them.
+void CoreTiming::take_slots(std::uint64_t count) {
   if (count == 0) return;
-  // Instruction n enters with the n-th slot after those taken; a cycle has `width` of them.
+  instructions_ += count;
   const std::uint64_t slots = entered_this_cycle_ + count - 1;
   if (slots >= width_) {
     entered_ += slots / width_ * period_;
@@ -29,19 +30,26 @@ void CoreTiming::enter(std::uint64_t count) {
   } else {
     entered_this_cycle_ = static_cast<std::uint32_t>(slots) + 1;
   }
-  instructions_ += count;
-  Ps free = 0;
-  const std::size_t mask = in_window_.size() - 1;
-  while (oldest_ != newest_ && in_window_[oldest_ & mask].instruction + window_ <= instructions_) {
-    free = in_window_[oldest_++ & mask].time;
-  }
-  if (free > entered_) {
-    wait_until(free, stalls_.window);
-    entered_this_cycle_ = 1;
-  }
 }
 
-void CoreTiming::stall_fetch_until(Ps time) { wait_until(time, stalls_.fetch); }
+void CoreTiming::enter(std::uint64_t count) {
+  const std::uint64_t last = instructions_ + count;
+  const std::size_t mask = in_window_.size() - 1;
+  while (oldest_ != newest_ && in_window_[oldest_ & mask].instruction + window_ <= last) {
+    const Retirement leaving = in_window_[oldest_++ & mask];
+    if (leaving.time <= entered_) continue;
+    // The first instruction that its place is for waits; those behind follow at the width.
+    take_slots(leaving.instruction + window_ - instructions_);
+    wait_until(leaving.time, stalls_.window);
+  }
+  take_slots(last - instructions_);
+}
+
+void CoreTiming::stall_fetch_until(Ps time) {
+  if (time <= entered_) return;
+  wait_until(time, stalls_.fetch);
+  entered_this_cycle_ = 0;  // whoever enters next is the first
+}
 
 void CoreTiming::stall_until(Ps time) {
   if (time <= entered_) return;
