@@ -83,7 +83,8 @@ FrameAllocator::FrameAllocator(const FrameConfig& config, Addr begin, Addr end, 
   if (!inside(first, std::uint64_t{1} << kBlockShift)) return;
   runs_next_ = first;
   runs_end_ = first + (Addr{1} << kBlockShift);
-  touched_.insert(first >> kBlockShift);
+  set_aside_ = first >> kBlockShift;
+  touched_.insert(set_aside_);
 }
 
 bool FrameAllocator::whole_region(std::uint64_t region) const {
@@ -91,6 +92,7 @@ bool FrameAllocator::whole_region(std::uint64_t region) const {
 }
 
 bool FrameAllocator::whole_block(std::uint64_t block) const {
+  if (!inside(block << kBlockShift, std::uint64_t{1} << kBlockShift)) return false;  // the memory's ragged ends
   return whole_region(block >> (kRegionShift - kBlockShift)) || chance(seed_ ^ kBlockSalt, block) < whole_blocks_;
 }
 
@@ -133,7 +135,7 @@ std::optional<Addr> FrameAllocator::next_frame() {
     while (const auto number = frames_.next()) {
       const Addr frame = begin_ + (*number << kFrameShift);
       const std::uint64_t block = frame >> kBlockShift;
-      if (!whole_block(block) && block << kBlockShift != runs_end_ - (Addr{1} << kBlockShift)) return frame;
+      if (!whole_block(block) && block != set_aside_) return frame;
     }
   }
   return carve(broken_next_, broken_end_, std::uint64_t{1} << kFrameShift);
@@ -147,7 +149,7 @@ std::optional<Addr> FrameAllocator::next_block() {
   }
   while (const auto number = blocks_.next()) {
     const Addr address = *number << kBlockShift;
-    if (inside(address, std::uint64_t{1} << kBlockShift) && whole_block(*number) && untouched(*number)) return address;
+    if (whole_block(*number) && untouched(*number)) return address;
   }
   return {};
 }

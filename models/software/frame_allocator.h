@@ -82,8 +82,9 @@ class FrameAllocator final : public FrameSource {
   Sequence regions_;
   boost::unordered_flat_set<std::uint64_t> touched_;  // blocks that can no more be part of a region
   std::vector<Addr> free_frames_, free_blocks_, free_regions_;
-  Addr broken_next_ = 0, broken_end_ = 0;  // a whole block being handed out in frames
-  Addr runs_next_ = 0, runs_end_ = 0;      // the block set aside for runs of several frames
+  Addr broken_next_ = 0, broken_end_ = 0;        // a whole block being handed out in frames
+  Addr runs_next_ = 0, runs_end_ = 0;            // a block being handed out in runs of several frames
+  std::uint64_t set_aside_ = ~std::uint64_t{0};  // the first such block, which gives no single frames
   std::uint64_t in_use_ = 0;
 };
 
