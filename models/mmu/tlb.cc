@@ -36,12 +36,7 @@ Tlb::Home Tlb::home_of(unsigned page_shift) const {
 }
 
 TlbEntry* Tlb::find(Addr input, AddressSpaceTag tag) {
-  if (last_entry_ != nullptr && key(input, last_key_ & 63) == last_key_ &&
-      last_array_->entries.key_of(last_entry_) == last_key_ && last_entry_->tag.vmid == tag.vmid &&
-      (last_entry_->global || last_entry_->tag.asid == tag.asid)) {
-    last_array_->entries.touch(last_set_, last_entry_);
-    return last_entry_;
-  }
+  if (TlbEntry* again = find_again(input, tag)) return again;
   for (Array& array : arrays_) {
     for (std::uint64_t shifts = array.holds; shifts != 0; shifts &= shifts - 1) {
       const auto shift = static_cast<unsigned>(std::countr_zero(shifts));
@@ -94,7 +89,8 @@ std::size_t Tlb::invalidate(const TlbInvalidation& what) {
   for (Array& array : arrays_) {
     dropped += array.entries.erase_if([&](std::uint64_t entry_key, const TlbEntry& entry) {
       const auto shift = static_cast<unsigned>(entry_key & 63);
-      if (what.address && key(*what.address, shift) != entry_key) return false;
+      const Addr page = entry_key >> 6 << shift;
+      if (what.address && (*what.address ^ page) >> entry.program_shift != 0) return false;
       if (!what.matches(entry.tag, entry.global)) return false;
       drop(array, shift);
       return true;

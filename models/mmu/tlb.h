@@ -7,7 +7,8 @@
 // before then is a miss that joined the walk under way. Does not model: micro-architectural hashing of the
 // index, prefetching of translations, energy.
 //
-// A page larger than any size the arrays take is kept in pieces of the largest size that fits.
+// A page larger than any size the arrays take is kept in pieces of the largest size that fits; invalidating an address
+// drops all pieces of its page.
 #pragma once
 
 #include <array>
@@ -53,7 +54,10 @@ struct TlbEntry {
   AddressSpaceTag tag;
   std::uint8_t page_shift;
   std::uint8_t allowed;  ///< accesses that need no further check, see TlbEntry::access_bit
-  bool global;
+  bool global : 1;
+  /// Page size of stage 0, at least page_shift. Software invalidates pages as it mapped them, also where later stages or
+  /// the TLB's arrays have them in pieces (Intel SDM vol. 3A, 4.10.4.1).
+  std::uint8_t program_shift : 7;
   MemoryType memory_type;
   std::array<Rights, kMaxStages> rights;  ///< of every stage
 
@@ -75,6 +79,17 @@ class Tlb {
     return start + latency_;
   }
 
+  /// The entry that was found last if it translates `input` too, as most often it does: programs stay on a page. Counts
+  /// as a use.
+  TlbEntry* find_again(Addr input, AddressSpaceTag tag) {
+    if (last_entry_ == nullptr || key(input, last_key_ & 63) != last_key_ ||
+        last_array_->entries.key_of(last_entry_) != last_key_ || last_entry_->tag.vmid != tag.vmid ||
+        !(last_entry_->global || last_entry_->tag.asid == tag.asid)) {
+      return nullptr;
+    }
+    last_array_->entries.touch(last_set_, last_entry_);
+    return last_entry_;
+  }
   /// The entry that translates `input`, or null; counts as a use.
   TlbEntry* find(Addr input, AddressSpaceTag tag);
   /// Puts a translation of the page around `input` in, over an older one of the same page.
@@ -118,7 +133,7 @@ class Tlb {
   std::vector<Array> arrays_;
   std::array<Home, 64> homes_;  // by page shift
   Servers ports_;
-  Array* last_array_ = nullptr;  // where the last hit was: programs stay on a page
+  Array* last_array_ = nullptr;  // where the last hit was
   std::size_t last_set_ = 0;
   TlbEntry* last_entry_ = nullptr;
   std::uint64_t last_key_ = 0;
