@@ -5,6 +5,11 @@
 
 namespace pagoda {
 
+MemoryTarget::MemoryTarget(PhysicalMemory& memory, Addr base, std::uint64_t size)
+    : memory_(memory), base_(base), size_(0) {
+  if (memory.contains(base, 1)) size_ = std::min(size, memory.size() - (base - memory.base()));
+}
+
 bool MemoryTarget::accepts(tlm::tlm_generic_payload& payload) const {
   if (payload.get_command() == tlm::TLM_IGNORE_COMMAND) {
     payload.set_response_status(tlm::TLM_OK_RESPONSE);
@@ -15,7 +20,9 @@ bool MemoryTarget::accepts(tlm::tlm_generic_payload& payload) const {
     payload.set_response_status(tlm::TLM_BURST_ERROR_RESPONSE);
     return false;
   }
-  if (!memory_.contains(payload.get_address(), std::min(length, payload.get_streaming_width()))) {
+  const std::uint64_t bytes = std::min(length, payload.get_streaming_width());
+  const Addr offset = payload.get_address() - base_;
+  if (bytes > size_ || offset > size_ - bytes) {
     payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
     return false;
   }
@@ -42,11 +49,9 @@ void MemoryTarget::serve(tlm::tlm_generic_payload& payload, bool timing_only) {
 }
 
 unsigned MemoryTarget::debug(tlm::tlm_generic_payload& payload) {
-  if (payload.get_command() == tlm::TLM_IGNORE_COMMAND || payload.get_address() < memory_.base()) return 0;
-  const Addr offset = payload.get_address() - memory_.base();
-  if (offset >= memory_.size()) return 0;
-  const auto length =
-      static_cast<unsigned>(std::min<std::uint64_t>(payload.get_data_length(), memory_.size() - offset));
+  const Addr offset = payload.get_address() - base_;
+  if (payload.get_command() == tlm::TLM_IGNORE_COMMAND || offset >= size_) return 0;
+  const auto length = static_cast<unsigned>(std::min<std::uint64_t>(payload.get_data_length(), size_ - offset));
   unsigned char* bytes = memory_.data(payload.get_address());
   payload.is_write() ? std::memcpy(bytes, payload.get_data_ptr(), length)
                      : std::memcpy(payload.get_data_ptr(), bytes, length);
@@ -55,10 +60,11 @@ unsigned MemoryTarget::debug(tlm::tlm_generic_payload& payload) {
 
 bool MemoryTarget::direct_pointer(tlm::tlm_dmi& granted) {
   granted.init();
+  if (size_ == 0) return false;
   granted.allow_read_write();
-  granted.set_dmi_ptr(memory_.data(memory_.base()));
-  granted.set_start_address(memory_.base());
-  granted.set_end_address(memory_.base() + memory_.size() - 1);
+  granted.set_dmi_ptr(memory_.data(base_));
+  granted.set_start_address(base_);
+  granted.set_end_address(base_ + size_ - 1);
   return true;
 }
 

@@ -11,7 +11,9 @@ namespace pagoda {
 
 class MemoryTarget {
  public:
-  explicit MemoryTarget(PhysicalMemory& memory) : memory_(memory) {}
+  explicit MemoryTarget(PhysicalMemory& memory) : MemoryTarget(memory, memory.base(), memory.size()) {}
+  /// Serves `size` bytes of `memory` from `base` on, as far as the memory has them.
+  MemoryTarget(PhysicalMemory& memory, Addr base, std::uint64_t size);
 
   /// Checks command and bounds. If the payload cannot be served its response status is set and the answer is
   /// false.
@@ -22,10 +24,10 @@ class MemoryTarget {
   unsigned debug(tlm::tlm_generic_payload& payload);
   bool direct_pointer(tlm::tlm_dmi& granted);
 
-  PhysicalMemory& memory() { return memory_; }
-
  private:
   PhysicalMemory& memory_;
+  Addr base_;
+  std::uint64_t size_;
 };
 
 }  // namespace pagoda
