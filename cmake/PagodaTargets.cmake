@@ -26,6 +26,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   # GCC 12 warns of overlapping copies inside std::string's own operator+ (GCC bug 105329).
   target_compile_options(pagoda_build_options INTERFACE -Wno-restrict)
 endif()
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  # What Clang means by these goes beyond GCC: signs of literals, and names inside lambdas.
+  target_compile_options(pagoda_build_options INTERFACE -Wno-sign-conversion -Wno-shadow)
+endif()
 # The libraries are position-independent, so that they may go into a shared object; without this their own functions
 # could not be inlined into each other (13 % more instructions in a run).
 target_compile_options(pagoda_build_options INTERFACE -fno-semantic-interposition)

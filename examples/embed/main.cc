@@ -135,7 +135,9 @@ pagoda::Stage make_tables(pagoda::ByteStore& store) {
 
 int sc_main(int /*argc*/, char** /*argv*/) {
   Initiator initiator("initiator");
-  pagoda::Mmu mmu("mmu", {.clock = pagoda::Frequency{2'000'000'000}});
+  pagoda::MmuConfig config;  // 64-entry first-level TLBs, 1536-entry second level, walk caches: see mmu_config.h
+  config.clock = pagoda::Frequency{2'000'000'000};
+  pagoda::Mmu mmu("mmu", config);
   Memory memory("memory");
   initiator.socket.bind(mmu.data);
   mmu.data_memory.bind(memory.port);
