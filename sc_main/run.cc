@@ -38,16 +38,11 @@ void log_reports(const fs::path& file) {
 
 std::string run_json(const RunOptions& options, const PlatformConfig& config, const HostFigures& host) {
   const double rate = host.seconds > 0 ? static_cast<double>(host.accesses) / host.seconds : 0;
-  const nlohmann::ordered_json json = {{"platform", config.name},
-                                       {"variant", options.request.variant},
-                                       {"command_line", options.command_line},
-                                       {"version", PAGODA_VERSION},
-                                       {"quantum", to_string(config.quantum)},
-                                       {"seed", config.seed},
-                                       {"accesses", host.accesses},
-                                       {"host_seconds", host.seconds},
-                                       {"accesses_per_second", rate},
-                                       {"peak_rss_bytes", host.peak_rss_bytes}};
+  const nlohmann::ordered_json json = {
+      {"platform", config.name},     {"variant", options.request.variant},   {"command_line", options.command_line},
+      {"version", PAGODA_VERSION},   {"quantum", to_string(config.quantum)}, {"seed", config.seed},
+      {"accesses", host.accesses},   {"setup_seconds", host.setup_seconds},  {"host_seconds", host.seconds},
+      {"accesses_per_second", rate}, {"peak_rss_bytes", host.peak_rss_bytes}};
   return json.dump(2) + "\n";
 }
 
@@ -78,16 +73,21 @@ int run_one(const RunOptions& options) {
   RunDirectory directory(out);
   log_reports(directory.staging() / "log.txt");
 
-  const auto start = std::chrono::steady_clock::now();
+  using HostClock = std::chrono::steady_clock;
+  const auto seconds_since = [](HostClock::time_point then) {
+    return std::chrono::duration<double>(HostClock::now() - then).count();
+  };
+  const HostClock::time_point built_from = HostClock::now();
   Platform platform(config);
+  const double setup = seconds_since(built_from);
+  const HostClock::time_point start = HostClock::now();
   const std::string waveform = waveform_path(options, out, directory);
   if (!waveform.empty()) platform.record(waveform);
   {
     ProgressLine progress("accesses");
     platform.run([&](double done) { progress.update(done, platform.accesses()); });
   }
-  const HostFigures host{std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
-                         platform.accesses(), peak_rss_bytes()};
+  const HostFigures host{setup, seconds_since(start), platform.accesses(), peak_rss_bytes()};
   const StatNode stats = platform.stats();
   const std::string text = summary(config, options.request.variant, stats, host);
   directory.write("platform.yaml", to_yaml(to_node(config)));

@@ -141,7 +141,8 @@ std::string summary(const PlatformConfig& config, const std::string& variant, co
   text +=
       fmt::format("simulated         {} at quantum {}, seed {}\n",
                   pretty_duration(stats.number("simulated_time_ns") * 1e-9), to_string(config.quantum), config.seed);
-  text += fmt::format("host              {}, {} accesses/s, {} MiB\n", pretty_duration(host.seconds),
+  text += fmt::format("host              {} after {} of setting up, {} accesses/s, {} MiB\n",
+                      pretty_duration(host.seconds), pretty_duration(host.setup_seconds),
                       pretty_count(host.seconds > 0 ? static_cast<double>(host.accesses) / host.seconds : 0),
                       host.peak_rss_bytes >> 20);
   return text;

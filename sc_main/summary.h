@@ -10,7 +10,8 @@ namespace pagoda {
 
 /// What the host needed for a run.
 struct HostFigures {
-  double seconds = 0;
+  double setup_seconds = 0;  ///< to build the platform and map what is mapped beforehand
+  double seconds = 0;        ///< to simulate
   std::uint64_t accesses = 0;
   std::uint64_t peak_rss_bytes = 0;
 };

@@ -27,11 +27,17 @@ namespace pagoda {
 class Timeline {
  public:
   /// The first time from `earliest` on at which the server is free for `duration`.
-  Ps first_free(Ps earliest, Ps duration) const { return find(earliest, duration).start; }
+  Ps first_free(Ps earliest, Ps duration) const {
+    if (earliest >= horizon_) return earliest;
+    return reaches_last(earliest) ? horizon_ : find(earliest, duration).start;
+  }
 
   /// Reserves the first free `duration` from `earliest` on and returns when it starts.
   Ps reserve(Ps floor, Ps earliest, Ps duration) {
-    if (earliest < horizon_) return reserve_before_horizon(floor, earliest, duration);
+    if (earliest < horizon_) {
+      if (!reaches_last(earliest)) return reserve_before_horizon(floor, earliest, duration);
+      earliest = horizon_;
+    }
     append(floor, earliest, earliest + duration);
     return earliest;
   }
@@ -55,6 +61,8 @@ class Timeline {
     std::size_t before;  // index of the reservation that follows
   };
 
+  // No gap lies behind a time before the horizon: it falls into the last reservation.
+  bool reaches_last(Ps time) const { return busy_.size() > head_ && busy_.back().start <= time; }
   Ps reserve_before_horizon(Ps floor, Ps earliest, Ps duration);
   Gap find(Ps earliest, Ps duration) const;
   void insert(std::size_t before, Ps start, Ps end);

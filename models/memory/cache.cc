@@ -110,7 +110,7 @@ void Cache::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& del
   const Addr line = core_.line_of(request.first);
   const CacheOutcome outcome = line == core_.line_of(request.last) ? serve_line(request, line, attributes.time, below)
                                                                    : serve_lines(request, attributes.time, below);
-  delay = to_sc_time(outcome.done - request.floor);
+  delay = delay_until(outcome.done);  // of kernel time as it is now: the level below may have waited
   if (outcome.failed) {
     payload.set_response_status(below.status);
     return;

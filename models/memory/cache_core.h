@@ -86,10 +86,10 @@ class CacheCore {
 
     const std::uint64_t number = access.line >> line_shift_;
     const std::size_t set = lines_.set_of(number);
-    lines_.prefetch(set);
     if (Line* line = lines_.find(set, number + 1)) return hit(set, access, *line, looked_up, time, next);
 
     ++stats_.misses;
+    lines_.prefetch(set);
     CacheOutcome outcome{looked_up, false, false};
     if (!access.whole_line) {
       outcome.done = fetch(access.line, access.floor, looked_up, &time, next, outcome.failed);

@@ -89,13 +89,15 @@ class Mmu : public Module {
                    Below& below);
   void serve_crossing(tlm::tlm_generic_payload& payload, Attributes& attributes, const WalkRequest& request,
                       sc_core::sc_time& delay, Tlb& tlb, Below& below);
+  bool serve_again(tlm::tlm_generic_payload& payload, Attributes& attributes, const WalkRequest& request,
+                   sc_core::sc_time& delay, Tlb& tlb, Below& below);
   bool translate(Tlb& first, const WalkRequest& request, Ps floor, Attributes& attributes, Piece& piece);
   bool walk(const WalkRequest& request, Ps floor, Attributes& attributes, Piece& piece, TlbEntry& found);
   const TlbEntry* look_up(Tlb& tlb, const WalkRequest& request, Ps floor, Attributes& attributes, Piece& piece);
   Verdict judge(TlbEntry& entry, const WalkRequest& request) const;
   void drop_page(Addr address);
   void refuse(tlm::tlm_generic_payload& payload, Attributes& attributes, const Piece& piece, sc_core::sc_time& delay);
-  void forward(tlm::tlm_generic_payload& payload, Attributes& attributes, const Piece& piece, Below& below,
+  void forward(tlm::tlm_generic_payload& payload, Attributes& attributes, Addr physical, bool uncached, Below& below,
                sc_core::sc_time& delay);
   void forward_pieces(tlm::tlm_generic_payload& payload, Attributes& attributes, const Pieces& pieces, Below& below,
                       sc_core::sc_time& delay);
