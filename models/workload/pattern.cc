@@ -1,12 +1,9 @@
 #include "pagoda/workload/pattern.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
-#include <string>
 #include <utility>
 
-#include "pagoda/base/error.h"
 #include "pagoda/workload/pattern_mix.h"
 #include "pagoda/workload/pattern_sequences.h"
 
@@ -85,69 +82,9 @@ std::unique_ptr<AccessSource> source_of(const PatternConfig& config, Addr ip, Se
   return std::make_unique<PatternSource<Sequence>>(config, ip, std::move(sequence));
 }
 
-/// Refuses impossible configurations; `path` names the part in messages.
-class Check {
- public:
-  Check(const PatternConfig& config, std::string path) : config_(config), path_(std::move(path)) {}
+std::unique_ptr<AccessSource> make(const PatternConfig& config, Addr& ip);
 
-  void run() const {
-    if (config_.kind == PatternKind::mix) {
-      require(!config_.parts.empty(), "parts", "a mix of nothing", "at least one part");
-      for (const PatternConfig& part : config_.parts) {
-        require(std::isfinite(part.weight) && part.weight > 0, "parts", "a part's weight is not above 0",
-                "weights above 0");
-      }
-      return;
-    }
-    require(config_.parts.empty(), "parts", "parts of a pattern that is no mix", "parts only with kind mix");
-    check_region();
-    check_ratio(config_.write_ratio, "write_ratio");
-    if (picks_elements()) check_elements();
-    if (config_.kind == PatternKind::strided) require(config_.stride.count > 0, "stride", "0", "at least 1 B");
-    if (config_.kind == PatternKind::zipf) {
-      require(config_.zipf_exponent >= 0 && config_.zipf_exponent <= 4, "zipf_exponent", "out of range", "0 to 4");
-    }
-  }
-
- private:
-  bool picks_elements() const {
-    return config_.kind != PatternKind::sequential && config_.kind != PatternKind::strided;
-  }
-
-  void check_region() const {
-    require(config_.access_size.count - 1 < kMaxAccessBytes, "access_size", "out of range", "1 B to 4 KiB");
-    require(config_.size.count >= config_.access_size.count, "size", "smaller than one access",
-            "at least access_size, " + to_string(config_.access_size));
-    require(config_.base + (config_.size.count - 1) >= config_.base, "size", "the region goes beyond the last address",
-            "base + size up to 2^64");
-  }
-
-  void check_elements() const {
-    require(config_.element.count >= config_.access_size.count, "element", "smaller than one access",
-            "at least access_size, " + to_string(config_.access_size));
-    const bool is_hot_cold = config_.kind == PatternKind::hot_cold;
-    require(config_.size.count / config_.element.count >= (is_hot_cold ? 2 : 1), "size", "too small for its elements",
-            is_hot_cold ? "at least two elements" : "at least one element");
-    if (!is_hot_cold) return;
-    check_ratio(config_.hot_fraction, "hot_fraction");
-    check_ratio(config_.hot_share, "hot_share");
-  }
-
-  void check_ratio(double ratio, const char* field) const {
-    require(ratio >= 0 && ratio <= 1, field, "out of range", "0 to 1");
-  }
-
-  void require(bool holds, const char* field, const std::string& problem, const std::string& allowed) const {
-    if (!holds) throw UserError({}, path_ + "." + field, problem, "allowed: " + allowed);
-  }
-
-  const PatternConfig& config_;
-  std::string path_;
-};
-
-std::unique_ptr<AccessSource> make(const PatternConfig& config, const std::string& path, Addr& ip);
-
-std::unique_ptr<AccessSource> make_mix(const PatternConfig& config, const std::string& path, Addr& ip) {
+std::unique_ptr<AccessSource> make_mix(const PatternConfig& config, Addr& ip) {
   std::vector<std::unique_ptr<AccessSource>> parts;
   for (std::size_t i = 0; i < config.parts.size(); ++i) {
     PatternConfig part = config.parts[i];
@@ -156,13 +93,12 @@ std::unique_ptr<AccessSource> make_mix(const PatternConfig& config, const std::s
     part.seed = derived_seed(derived_seed(config.seed, pattern::kParts + 1 + i), part.seed);
     // Each part looks to the core, and to its prefetchers, like an instruction of its own.
     ip += 4;
-    parts.push_back(make(part, path + ".parts[" + std::to_string(i) + "]", ip));
+    parts.push_back(make(part, ip));
   }
   return std::make_unique<MixSource>(config, std::move(parts));
 }
 
-std::unique_ptr<AccessSource> make(const PatternConfig& config, const std::string& path, Addr& ip) {
-  Check(config, path).run();
+std::unique_ptr<AccessSource> make(const PatternConfig& config, Addr& ip) {
   switch (config.kind) {
     case PatternKind::sequential: break;
     case PatternKind::strided: return source_of(config, ip, pattern::Stepping(config, config.stride.count));
@@ -170,7 +106,7 @@ std::unique_ptr<AccessSource> make(const PatternConfig& config, const std::strin
     case PatternKind::zipf: return source_of(config, ip, pattern::Zipf(config));
     case PatternKind::chase: return source_of(config, ip, pattern::Chase(config));
     case PatternKind::hot_cold: return source_of(config, ip, pattern::HotCold(config));
-    case PatternKind::mix: return make_mix(config, path, ip);
+    case PatternKind::mix: return make_mix(config, ip);
   }
   return source_of(config, ip, pattern::Stepping(config, config.access_size.count));
 }
@@ -179,7 +115,7 @@ std::unique_ptr<AccessSource> make(const PatternConfig& config, const std::strin
 
 std::unique_ptr<AccessSource> make_pattern(const PatternConfig& config) {
   Addr ip = 0;
-  return make(config, "pattern", ip);
+  return make(validated(config, "pattern"), ip);
 }
 
 }  // namespace pagoda

@@ -50,13 +50,13 @@ struct PatternConfig {
   /// Elements larger than a line: each is accessed in a line of its own choice, so that pages do not fall
   /// into the same few sets of the caches; else at its start.
   bool spread_lines = true;
-  double weight = 1;                 ///< as a part of a mix: how often, beside the other weights
+  double weight = 1;                 ///< as a part of a mix: how often, beside the other weights; above 0
   std::vector<PatternConfig> parts;  ///< of a mix; a part's own `count` is not used
 
   static const ConfigInfo& config_info();
 };
 
-/// UserError, with the name of the field, if the configuration is impossible.
+/// UserError, with the path of the field, if the configuration is impossible (the rules stand in config_info()).
 std::unique_ptr<AccessSource> make_pattern(const PatternConfig& config);
 
 }  // namespace pagoda

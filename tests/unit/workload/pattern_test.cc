@@ -307,39 +307,65 @@ TEST(Pattern, WorksAtTheEndOfTheAddressSpace) {
   }
 }
 
-TEST(Pattern, RefusesWhatIsImpossible) {
+TEST(PatternProblem, AConfigOfAProgramIsRefusedWithThePathOfTheField) {
   const auto error = [](const PatternConfig& config) { return test::user_error([&] { make_pattern(config); }); };
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  EXPECT_THAT(error({.size = Bytes{7}}),
-              AllOf(StartsWith("pattern.size: smaller than one access; allowed: "), HasSubstr("8 B")));
-  EXPECT_THAT(error({.access_size = Bytes{0}}), StartsWith("pattern.access_size: out of range"));
-  EXPECT_THAT(error({.access_size = Bytes{4097}}), StartsWith("pattern.access_size: out of range"));
+  EXPECT_EQ(error({.size = Bytes{7}}), "pattern.size: smaller than one access; allowed: at least access_size, 8 B");
+  EXPECT_THAT(error({.access_size = Bytes{0}}), StartsWith("pattern.access_size: 0 B is out of range; allowed: "));
+  EXPECT_THAT(error({.access_size = Bytes{4097}}), StartsWith("pattern.access_size: 4097 B is out of range"));
   EXPECT_THAT(error({.base = ~0ULL - 100, .size = Bytes{102}}),
               StartsWith("pattern.size: the region goes beyond the last address"));
   EXPECT_EQ(error({.base = ~0ULL - 100, .size = Bytes{101}}), "");
   EXPECT_THAT(error({.kind = PatternKind::strided, .stride = Bytes{0}}), StartsWith("pattern.stride: "));
   EXPECT_THAT(error({.kind = PatternKind::random, .element = Bytes{7}}),
               StartsWith("pattern.element: smaller than one access"));
-  EXPECT_THAT(error({.kind = PatternKind::chase, .size = Bytes{63}}),
-              StartsWith("pattern.size: too small for its elements"));
+  EXPECT_EQ(error({.kind = PatternKind::chase, .size = Bytes{63}}),
+            "pattern.size: too small for its elements; allowed: at least 1 of 64 B");
   EXPECT_EQ(error({.kind = PatternKind::chase, .size = Bytes{64}}), "");
   EXPECT_THAT(error({.kind = PatternKind::hot_cold, .size = Bytes{127}}), StartsWith("pattern.size: too small"));
-  EXPECT_THAT(error({.write_ratio = -0.1}), StartsWith("pattern.write_ratio: out of range; allowed: 0 to 1"));
-  EXPECT_THAT(error({.write_ratio = nan}), StartsWith("pattern.write_ratio: "));
+  EXPECT_EQ(error({.kind = PatternKind::hot_cold, .size = Bytes{128}}), "");
+  EXPECT_EQ(error({.write_ratio = -0.1}), "pattern.write_ratio: -0.1 is out of range; allowed: a number, 0 to 1");
+  EXPECT_THAT(error({.write_ratio = nan}), StartsWith("pattern.write_ratio: nan is out of range"));
   EXPECT_THAT(error({.kind = PatternKind::zipf, .zipf_exponent = 4.1}), StartsWith("pattern.zipf_exponent: "));
   EXPECT_THAT(error({.kind = PatternKind::zipf, .zipf_exponent = nan}), StartsWith("pattern.zipf_exponent: "));
   EXPECT_THAT(error({.kind = PatternKind::hot_cold, .hot_fraction = 1.5}), StartsWith("pattern.hot_fraction: "));
   EXPECT_THAT(error({.kind = PatternKind::hot_cold, .hot_share = -1}), StartsWith("pattern.hot_share: "));
   EXPECT_THAT(error({.kind = PatternKind::mix}), StartsWith("pattern.parts: a mix of nothing"));
+}
+
+TEST(PatternProblem, IsNamedWithThePartThatHasIt) {
+  const auto error = [](const PatternConfig& config) { return test::user_error([&] { make_pattern(config); }); };
   PatternConfig mix{.kind = PatternKind::mix};
   mix.parts = {{}, {.kind = PatternKind::mix}};
-  EXPECT_THAT(error(mix), StartsWith("pattern.parts[1].parts: a mix of nothing"));
-  mix.parts[1] = {.weight = 0};
-  EXPECT_THAT(error(mix), StartsWith("pattern.parts: a part's weight"));
-  mix.parts[1] = {.weight = std::numeric_limits<double>::infinity()};
-  EXPECT_THAT(error(mix), StartsWith("pattern.parts: a part's weight"));
+  EXPECT_THAT(error(mix), StartsWith("pattern.parts.1.parts: a mix of nothing"));
+  for (const double weight : {0.0, std::numeric_limits<double>::infinity()}) {
+    mix.parts[1] = {.weight = weight};
+    EXPECT_THAT(error(mix), StartsWith("pattern.parts.1.weight: "));
+  }
+  mix.parts[1] = {};
+  EXPECT_EQ(error(mix), "");
   mix.kind = PatternKind::random;
   EXPECT_THAT(error(mix), StartsWith("pattern.parts: parts of a pattern that is no mix"));
+}
+
+TEST(PatternProblem, OfAFileIsNamedWithTheLineOfTheKey) {
+  const auto error = [](const std::string& yaml) {
+    return test::user_error([&] {
+      PatternConfig config;
+      bind_config(parse_yaml(yaml, "p.yaml"), config);
+    });
+  };
+  EXPECT_EQ(error("kind: chase\nelement: 4 KiB\nsize: 2 KiB\n"),
+            "p.yaml:3: size: too small for its elements; allowed: at least 1 of 4 KiB");
+  EXPECT_EQ(error("kind: random\nseed: 1\nelement: 4 B\n"),
+            "p.yaml:3: element: smaller than one access; allowed: at least access_size, 8 B");
+  EXPECT_EQ(error("base: 0xffffffffffffff00\nsize: 4 KiB\n"),
+            "p.yaml:2: size: the region goes beyond the last address; allowed: base + size up to 2^64");
+  EXPECT_EQ(error("kind: mix\nparts:\n  - {kind: chase}\n  - kind: random\n    access_size: 64 B\n    size: 32 B\n"),
+            "p.yaml:6: parts.1.size: smaller than one access; allowed: at least access_size, 64 B");
+  EXPECT_EQ(error("kind: mix\nparts:\n  - weight: 0\n").substr(0, 39), "p.yaml:3: parts.0.weight: 0 is out of r");
+  EXPECT_EQ(error("kind: mix\nparts: []\n"), "p.yaml:2: parts: a mix of nothing; allowed: at least one part");
+  EXPECT_EQ(error("stride: 0\n").substr(0, 34), "p.yaml:1: stride: 0 is out of rang");
 }
 
 }  // namespace
