@@ -169,7 +169,8 @@ TEST(BusOverOneMemory, ADirectPointerEndsWithItsRange) {
 
 TEST_F(BusBench, APlainPayloadIsCarriedToo) {
   build({});
-  EXPECT_EQ(cpu.ask({.address = kLow, .length = 8, .plain = true, .read_back = true}).done, 10 * kCycle + kMemory + kCycle);
+  EXPECT_EQ(cpu.ask({.address = kLow, .length = 8, .plain = true, .read_back = true}).done,
+            10 * kCycle + kMemory + kCycle);
 }
 
 }  // namespace

@@ -179,7 +179,8 @@ TEST(Tlb, AnAddressTakesAllPiecesOfItsPageAlong) {
   TlbConfig config = unified(64, 4);
   config.page_sizes = {k4K};
   Tlb pieces(config, kCycle);
-  for (const Addr offset : {0x0, 0x5000, 0x1ff000}) pieces.fill(0x4020'0000 + offset, page_at(0x8000'0000, 21));
+  for (const Addr offset : {Addr{0}, Addr{0x5000}, Addr{0x1ff000}})
+    pieces.fill(0x4020'0000 + offset, page_at(0x8000'0000, 21));
   pieces.fill(0x4040'0000, page_at(0x1000, 12));
   pieces.fill(0x401f'f000, page_at(0x2000, 12));
   EXPECT_EQ(pieces.invalidate({.address = 0x4020'7000}), 3u) << "the address itself is not cached";
@@ -195,7 +196,8 @@ TEST(Tlb, AnAddressTakesAllPiecesOfItsPageAlong) {
   EXPECT_EQ(nested.find(0x4020'3000, {}), nullptr);
 }
 
-// Closed form: a cycle over one page more than a set holds under LRU misses always, over as many as it holds only at first.
+// Closed form: a cycle over one page more than a set holds misses always under LRU, over as many as it holds only at
+// first.
 TEST(Tlb, CyclesFollowTheLruClosedForm) {
   struct Shape {
     std::uint32_t entries, ways;

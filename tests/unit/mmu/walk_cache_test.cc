@@ -189,9 +189,9 @@ TEST(NestedTlb, WhatNeedsAFlagSetOrMoreRightsIsForMemoryToDecide) {
   caches.keep(ept, page_for(0x2000, 0xb000, 12, 1, (kPermissions & ~Rights::write) | kFlags), {});
   caches.keep(ept, page_for(0x3000, 0xc000, 12, 1, kPermissions), {});
   caches.keep(ept, page_for(0x4000, 0xd000, 12, 1, kPermissions | kFlags), {});
-  for (const Addr page : {0x1000, 0x2000, 0x4000}) EXPECT_TRUE(nested_output(caches, page)) << page;
+  for (const Addr page : {Addr{0x1000}, Addr{0x2000}, Addr{0x4000}}) EXPECT_TRUE(nested_output(caches, page)) << page;
   EXPECT_FALSE(nested_output(caches, 0x3000)) << "not accessed yet";
-  for (const Addr page : {0x1000, 0x2000, 0x3000})
+  for (const Addr page : {Addr{0x1000}, Addr{0x2000}, Addr{0x3000}})
     EXPECT_FALSE(nested_output(caches, page, 0, 1, AccessKind::write)) << page;
   EXPECT_TRUE(nested_output(caches, 0x4000, 0, 1, AccessKind::write));
 }

@@ -51,9 +51,10 @@ TEST(FrameAllocator, ScatteredFramesAreAPermutationThatTheSeedDecides) {
   for (std::size_t i = 1; i < all.size(); ++i)
     neighbours += all[i] == all[i - 1] + kFrame || all[i] + kFrame == all[i - 1];
   EXPECT_LT(neighbours, 12u);
-  for (std::size_t i = 0; i < all.size() / 2; ++i) first_half += static_cast<double>(all[i]) / kEnd;
-  const double half = static_cast<double>(all.size() / 2);
-  EXPECT_NEAR(first_half / half, 0.5, 4 * 0.29 / std::sqrt(half));
+  const std::size_t half = all.size() / 2;
+  for (std::size_t i = 0; i < half; ++i) first_half += static_cast<double>(all[i]) / kEnd;
+  const auto count = static_cast<double>(half);
+  EXPECT_NEAR(first_half / count, 0.5, 4 * 0.29 / std::sqrt(count));
 }
 
 struct Contiguity {

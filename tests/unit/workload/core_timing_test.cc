@@ -48,9 +48,9 @@ TEST(CoreTiming, InstructionsEnterAtTheIssueWidth) {
   }
 }
 
-// Every `spacing`-th instruction is a load of one latency. Load k waits for the place in the window of load k - W/G, for
-// the queue entry of load k - Q, and for its turn; so a load takes max(G / width, L * G / W, L / Q) on average, and from
-// one that has to wait to the next that does, exactly L passes.
+// Every `spacing`-th instruction is a load of one latency. Load k waits for the place in the window of load k - W/G,
+// for the queue entry of load k - Q, and for its turn; so a load takes max(G / width, L * G / W, L / Q) on average, and
+// from one that has to wait to the next that does, exactly L passes.
 struct Parallelism {
   std::uint32_t width, window, queue, spacing;
   Ps latency;
@@ -176,10 +176,12 @@ TEST(CoreTiming, ALoadAndAStoreOfOneInstructionShareItsPlace) {
 // --- Any program -----------------------------------------------------------------------------------------------------
 
 struct Instruction {
-  enum Kind { plain, load, store } kind = plain;
+  enum class Kind { plain, load, store } kind = Kind::plain;
   Ps latency = 0;
   unsigned depends_on = 0;
 };
+
+using Kind = Instruction::Kind;
 
 struct Moments {
   std::vector<Ps> entered, issued;  // by instruction; by access
@@ -205,8 +207,8 @@ Moments by_instruction(const std::vector<Instruction>& program, const CoreConfig
       in_cycle = 0;
     }
     Ps room = freed(left, config.window);
-    if (instruction.kind == Instruction::load) room = std::max(room, freed(load_left, config.outstanding_loads));
-    if (instruction.kind == Instruction::store) room = std::max(room, freed(written, config.store_buffer));
+    if (instruction.kind == Kind::load) room = std::max(room, freed(load_left, config.outstanding_loads));
+    if (instruction.kind == Kind::store) room = std::max(room, freed(written, config.store_buffer));
     if (room > enter) {
       enter = room;
       in_cycle = 0;
@@ -214,16 +216,16 @@ Moments by_instruction(const std::vector<Instruction>& program, const CoreConfig
     ++in_cycle;
     now = enter;
     const Ps ready = std::max(enter, value_of(instruction.depends_on));
-    const Ps complete = instruction.kind == Instruction::plain   ? enter
-                        : instruction.kind == Instruction::store ? ready
-                                                                 : ready + instruction.latency;
+    const Ps complete = instruction.kind == Kind::plain   ? enter
+                        : instruction.kind == Kind::store ? ready
+                                                          : ready + instruction.latency;
     left.push_back(left.empty() ? complete : std::max(left.back(), complete));
     moments.entered.push_back(enter);
-    if (instruction.kind == Instruction::load) {
+    if (instruction.kind == Kind::load) {
       moments.issued.push_back(ready);
       values.push_back(complete);
       load_left.push_back(left.back());
-    } else if (instruction.kind == Instruction::store) {
+    } else if (instruction.kind == Kind::store) {
       moments.issued.push_back(left.back());
       last_written = std::max(last_written, left.back() + instruction.latency);
       written.push_back(last_written);
@@ -247,13 +249,13 @@ TEST(CoreTiming, AgreesWithARunInstructionByInstruction) {
     for (int i = 0; i < 1000; ++i) {
       Instruction instruction;
       if (upto(rarity) == 1) {
-        instruction.kind = upto(3) == 1 ? Instruction::store : Instruction::load;
+        instruction.kind = upto(3) == 1 ? Kind::store : Kind::load;
         instruction.latency = upto(upto(10) == 1 ? 300'000 / latency_unit : 5'000 / latency_unit) * latency_unit;
         if (upto(4) == 1) instruction.depends_on = static_cast<unsigned>(upto(6));
       }
       program.push_back(instruction);
     }
-    program.push_back({.kind = Instruction::load, .latency = kCycle});
+    program.push_back({.kind = Kind::load, .latency = kCycle});
     const Moments expected = by_instruction(program, config);
 
     CoreTiming core(config, kCycle);
@@ -261,8 +263,8 @@ TEST(CoreTiming, AgreesWithARunInstructionByInstruction) {
     std::size_t access = 0;
     for (std::size_t i = 0; i < program.size(); ++i) {
       ++count;
-      if (program[i].kind == Instruction::plain) continue;
-      const bool is_load = program[i].kind == Instruction::load;
+      if (program[i].kind == Kind::plain) continue;
+      const bool is_load = program[i].kind == Kind::load;
       const Ps issued = is_load ? load(core, count - 1, program[i].latency, program[i].depends_on)
                                 : store(core, count - 1, program[i].latency, program[i].depends_on);
       ASSERT_EQ(core.now(), expected.entered[i]) << "round " << round << " instruction " << i;
