@@ -124,7 +124,7 @@ void Platform::core_finished_warm_up() {
   for (const auto& cpu : cpus_) measured_from_ = std::max(measured_from_, cpu->program_time());
 }
 
-void Platform::record(const std::string& vcd_path) { recorder_ = std::make_unique<VcdRecorder>("vcd", vcd_path); }
+void Platform::record(const std::string& vcd_path) { recorder_ = std::make_unique<VcdRecorder>(vcd_path); }
 
 void Platform::run(const std::function<void(double)>& progress) {
   tlm::tlm_global_quantum::instance().set(to_sc_time(config_.quantum.ps));

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "pagoda/base/error.h"
 
@@ -12,93 +12,136 @@ namespace pagoda {
 namespace {
 
 constexpr std::string_view kExtension = ".vcd";
+constexpr std::size_t kBatch = 16'384;
 
-std::string last_bytes(const std::string& path, std::streamoff count) {
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  const std::streamoff size = file.tellg();
-  const std::streamoff length = std::min(size, count);
-  std::string text(static_cast<std::size_t>(std::max<std::streamoff>(length, 0)), '\0');
-  file.seekg(size - length);
-  file.read(text.data(), length);
-  return text;
+// Identifier codes are made of the printable characters from ! to ~.
+std::string code_of(std::size_t number) {
+  constexpr std::size_t kCharacters = '~' - '!' + 1;
+  std::string code;
+  do {
+    code += static_cast<char>('!' + number % kCharacters);
+    number /= kCharacters;
+  } while (number > 0);
+  return code;
+}
+
+std::vector<std::string_view> split(std::string_view path) {
+  std::vector<std::string_view> parts;
+  for (std::size_t dot; (dot = path.find('.')) != std::string_view::npos; path.remove_prefix(dot + 1)) {
+    parts.push_back(path.substr(0, dot));
+  }
+  parts.push_back(path);
+  return parts;
+}
+
+void append_value(std::string& text, std::uint64_t value, int bits, const std::string& code) {
+  if (bits == 1) {
+    text += (value & 1) != 0 ? '1' : '0';
+  } else {
+    // As many digits as it has, none above its width.
+    const std::uint64_t shown = bits < 64 ? value & ((std::uint64_t{1} << bits) - 1) : value;
+    fmt::format_to(std::back_inserter(text), "b{:b} ", shown);
+  }
+  text += code;
+  text += '\n';
 }
 
 }  // namespace
 
-VcdRecorder::VcdRecorder(const sc_core::sc_module_name& name, const std::string& path) : Module(name), path_(path) {
+VcdRecorder::VcdRecorder(const std::string& path) : path_(path), flush_at_(kBatch) {
   if (!path.ends_with(kExtension)) throw UserError({path, 0}, "a waveform file must end in .vcd");
-  if (!std::ofstream(path)) throw UserError({path, 0}, "cannot be written; name a file in a folder that exists");
-  sc_core::sc_report_handler::set_actions("tracing timescale unit set", sc_core::SC_DO_NOTHING);
-  file_ = sc_core::sc_create_vcd_trace_file(path.substr(0, path.size() - kExtension.size()).c_str());
-  file_->set_time_unit(1, sc_core::SC_PS);
+  out_.open(path, std::ios::binary);
+  if (!out_) throw UserError({path, 0}, "cannot be written; name a file in a folder that exists");
+  open_ = true;
   visit_all_probes(*this);
-
-  SC_HAS_PROCESS(VcdRecorder);
-  SC_METHOD(apply_due_changes);
-  sensitive << wake_;
-  dont_initialize();
+  write_header();
 }
 
 VcdRecorder::~VcdRecorder() {
-  for (Probe* probe : probes_) probe->record_to(nullptr, 0);
-  if (file_ == nullptr) return;
-  sc_core::sc_close_vcd_trace_file(file_);  // the run failed: nothing half-written stays behind
+  for (const Signal& signal : signals_) signal.probe->record_to(nullptr, 0);
+  if (!open_) return;
+  out_.close();  // the run failed: nothing half-written stays behind
   std::error_code ignored;
   std::filesystem::remove(path_, ignored);
 }
 
 void VcdRecorder::close() {
-  // SystemC's writer puts a change into the file when time moves on, so the last instant needs a successor.
-  if (sc_core::sc_get_status() != sc_core::SC_STOPPED) sc_core::sc_start(sc_core::sc_time(1, sc_core::SC_PS));
-  const std::string last_time = fmt::format("#{}", kernel_now());
-  sc_core::sc_close_vcd_trace_file(file_);
-  file_ = nullptr;
-  // SystemC's writer does not look at write errors; a complete file ends with the time of the last instant.
-  if (last_bytes(path_, 64).find(last_time) == std::string::npos) {
-    std::filesystem::remove(path_);
-    throw UserError({path_, 0}, "could not be written completely; is the disk full?");
-  }
+  write_changes_before(kNever);
+  out_ << fmt::format("#{}\n", kernel_now());
+  out_.close();
+  if (!out_) fail();
   write_save_file();
+  open_ = false;
 }
 
-void VcdRecorder::enter(const char* group) { groups_.emplace_back(group); }
-void VcdRecorder::leave() { groups_.pop_back(); }
+void VcdRecorder::fail() const { throw UserError({path_, 0}, "could not be written completely; is the disk full?"); }
 
-void VcdRecorder::probe(const char* name, Probe& probe, int bits, const char* meaning) {
-  const std::string path = fmt::format("{}.{}", fmt::join(groups_, "."), name);
-  probe.record_to(this, static_cast<std::uint32_t>(signals_.size()));
-  probes_.push_back(&probe);
-  signals_.push_back({path, bits, meaning});
-  values_.push_back(0);
-  sc_core::sc_trace(file_, values_.back(), path, bits);
+void VcdRecorder::probe(const char* name, Probe& probe, int bits, const char* /*meaning*/) {
+  const auto number = static_cast<std::uint32_t>(signals_.size());
+  probe.record_to(this, number);
+  signals_.push_back({fmt::format("{}.{}", fmt::join(groups_, "."), name), code_of(number), bits, &probe});
 }
 
-void VcdRecorder::change(std::uint32_t probe, Ps time, ProbeChange kind, std::uint64_t value) {
-  agenda_.push({time, order_++, value, probe, kind});
-  if (time < wake_at_) {
-    wake_at_ = time;
-    wake_.cancel();
-    wake_.notify(delay_until(time));
+void VcdRecorder::write_header() {
+  std::string text = "$version Pagoda $end\n$timescale 1 ps $end\n";
+  std::vector<std::string_view> open;
+  const auto leave_to = [&](std::size_t depth) {
+    for (; open.size() > depth; open.pop_back()) text += "$upscope $end\n";
+  };
+  for (const Signal& signal : signals_) {
+    const std::vector<std::string_view> parts = split(signal.path);
+    std::size_t common = 0;
+    while (common < open.size() && common + 1 < parts.size() && open[common] == parts[common]) ++common;
+    leave_to(common);
+    for (; open.size() + 1 < parts.size(); open.push_back(parts[open.size()])) {
+      text += fmt::format("$scope module {} $end\n", parts[open.size()]);
+    }
+    const std::string range = signal.bits > 1 ? fmt::format(" [{}:0]", signal.bits - 1) : "";
+    text += fmt::format("$var wire {} {} {}{} $end\n", signal.bits, signal.code, parts.back(), range);
   }
+  leave_to(0);
+  text += "$enddefinitions $end\n#0\n$dumpvars\n";
+  for (const Signal& signal : signals_) append_value(text, 0, signal.bits, signal.code);
+  out_ << text << "$end\n";
 }
 
-void VcdRecorder::apply_due_changes() {
-  const Ps now = kernel_now();
-  while (!agenda_.empty() && agenda_.top().time <= now) {
-    const Change& due = agenda_.top();
-    sc_dt::uint64& traced = values_[due.probe];
-    traced = due.kind == ProbeChange::set ? due.value : traced + due.value;
-    agenda_.pop();
+// Nobody can tell of a change before kernel time any more.
+void VcdRecorder::write_changes_before(Ps end) {
+  const auto later =
+      std::stable_partition(pending_.begin(), pending_.end(), [end](const Change& c) { return c.time < end; });
+  std::stable_sort(pending_.begin(), later, [](const Change& a, const Change& b) { return a.time < b.time; });
+  for (auto change = pending_.begin(); change != later;) {
+    const Ps time = change->time;
+    for (; change != later && change->time == time; ++change) {
+      Signal& signal = signals_[change->signal];
+      signal.value = change->kind == ProbeChange::set ? change->value : signal.value + change->value;
+      changed_.push_back(change->signal);
+    }
+    write_instant(time);
   }
-  wake_at_ = agenda_.empty() ? kNever : agenda_.top().time;
-  if (!agenda_.empty()) wake_.notify(delay_until(wake_at_));
+  pending_.erase(pending_.begin(), later);
+  flush_at_ = pending_.size() + kBatch;
+  if (!out_) fail();
 }
 
-// GTKWave's save format: flags (@28 binary, @22 hexadecimal), groups between @c00200 and @1401200 lines, then
-// signals.
+void VcdRecorder::write_instant(Ps time) {
+  std::string text = fmt::format("#{}\n", time);
+  const std::size_t nothing = text.size();
+  for (const std::uint32_t number : changed_) {
+    Signal& signal = signals_[number];
+    if (signal.value == signal.written) continue;
+    append_value(text, signal.value, signal.bits, signal.code);
+    signal.written = signal.value;
+  }
+  changed_.clear();
+  if (text.size() > nothing) out_ << text;
+}
+
+std::string VcdRecorder::save_path() const { return path_.substr(0, path_.size() - kExtension.size()) + ".gtkw"; }
+
+// GTKWave's save format: flags (@28 binary, @24 decimal), groups between @c00200 and @1401200 lines, then signals.
 void VcdRecorder::write_save_file() const {
-  const std::string save_path = path_.substr(0, path_.size() - kExtension.size()) + ".gtkw";
-  std::ofstream out(save_path);
+  std::ofstream out(save_path());
   out << "[dumpfile] \"" << std::filesystem::absolute(path_).string() << "\"\n[timestart] 0\n";
   std::string group;
   const auto close_group = [&] {
@@ -111,13 +154,12 @@ void VcdRecorder::write_save_file() const {
       group = owner;
       out << "@c00200\n-" << group << "\n";
     }
-    out << (signal.bits == 1 ? "@28\n" : "@24\n");
-    out << "SystemC." << signal.path;
+    out << (signal.bits == 1 ? "@28\n" : "@24\n") << signal.path;
     if (signal.bits > 1) out << fmt::format("[{}:0]", signal.bits - 1);
     out << "\n";
   }
   close_group();
-  if (!out.flush()) throw UserError({save_path, 0}, "cannot be written; is the disk full?");
+  if (!out.flush()) throw UserError({save_path(), 0}, "cannot be written; is the disk full?");
 }
 
 }  // namespace pagoda
