@@ -8,11 +8,12 @@
 
 namespace pagoda {
 
-/// What TLB maintenance costs the core that executes it.
+/// What TLB maintenance costs the core that executes it. Both defaults are what Linux assumes for INVLPG when it weighs
+/// single flushes against a full one (arch/x86/mm/tlb.c: "about 100 ns"); it calls the full one a quick operation of two
+/// instructions (Documentation/arch/x86/tlb.rst) and gives no figure.
 struct MaintenanceConfig {
-  Latency page =
-      Latency::cycles(200);            ///< one address; INVLPG takes about 200 cycles on Intel (see docs/validation.md)
-  Latency all = Latency::cycles(500);  ///< an ASID, a VMID or everything
+  Latency page = Latency::time(100'000);  ///< one address
+  Latency all = Latency::time(100'000);   ///< an ASID, a VMID or everything
 
   static const ConfigInfo& config_info();
 };
