@@ -61,7 +61,7 @@ const StageTranslation* WalkCaches::find_nested(const Step& step, std::uint16_t 
         set, number << 6 | shift, [&](const Nested& n) { return n.vmid == vmid && n.stage == step.stage; });
     if (entry == nullptr) continue;
     nested_->entries.touch(set, entry);
-    // An access that needs a flag set, or is refused, is for memory to decide.
+    // An access that needs a flag set, or write permission that is not there, is for memory to decide.
     const Rights wanted = needed_flags(step.access) | (step.access == AccessKind::write ? Rights::write : Rights::none);
     return has(entry->translation.rights, wanted) ? &entry->translation : nullptr;
   }
