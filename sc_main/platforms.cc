@@ -8,6 +8,17 @@
 
 namespace pagoda {
 
+namespace {
+
+// Their names, as far as they fit beside other columns.
+std::string listed(const std::vector<std::string>& variants) {
+  constexpr std::size_t kMostNames = 4;
+  if (variants.size() <= kMostNames) return fmt::format("{}", fmt::join(variants, ", "));
+  return fmt::format("{}, {} ... {} ({})", variants[0], variants[1], variants.back(), variants.size());
+}
+
+}  // namespace
+
 void add_platforms(CLI::App& app, Command& chosen) {
   CLI::App* command = app.add_subcommand("platforms", "List the shipped platforms and their variants");
   auto json = std::make_shared<bool>(false);
@@ -20,7 +31,7 @@ void add_platforms(CLI::App& app, Command& chosen) {
         const PlatformConfig config = load_platform({.platform = shipped.file});
         std::vector<std::string> variants;
         for (const VariantConfig& variant : config.variants) variants.push_back(variant.name);
-        table.add({shipped.name, fmt::format("{}", fmt::join(variants, ", ")), config.description});
+        table.add({shipped.name, listed(variants), config.description});
         list.push_back({{"name", shipped.name},
                         {"file", shipped.file},
                         {"description", config.description},

@@ -235,7 +235,7 @@ TEST_F(OsBench, AnUnmappedPageIsForgottenByEveryCoreOfTheProcess) {
   EXPECT_EQ(stat("os.shootdowns"), 1);
   EXPECT_EQ(stat("os.interrupts_sent"), 2);
   EXPECT_EQ(stat("os.unmapped"), 1);
-  EXPECT_EQ(stat("os.shootdown_latency.max"), 2'800);
+  EXPECT_EQ(stat("os.shootdown_latency.max"), 2'700);
 }
 
 TEST_F(OsBench, AloneACoreOnlyInvalidates) {
