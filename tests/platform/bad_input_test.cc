@@ -49,6 +49,7 @@ INSTANTIATE_TEST_SUITE_P(
                     "bad.yaml:4:"},
         BadPlatform{"WrongType", "name: x\ncpus: 7\n", "bad.yaml:2: cpus"},
         BadPlatform{"UnknownFormat", "name: x\nos: {format: x87}\n", "bad.yaml:2: os.format"},
+        BadPlatform{"ImpossibleFlags", "name: x\nos: {flags: software}\n", "bad.yaml:2: os.flags"},
         BadPlatform{"UnknownPreset", "name: x\nmemory: [{preset: DDR9}]\n", "bad.yaml:2: memory.0.preset"},
         BadPlatform{"NoYaml", "name: [x\n", "bad.yaml:"},
         BadPlatform{"Twice", "name: x\nname: y\n", "bad.yaml:2: name"}, BadPlatform{"Empty", "", "bad.yaml"},
