@@ -1,6 +1,7 @@
 #include "pagoda/base/vcd.h"
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -34,13 +35,19 @@ std::vector<std::string_view> split(std::string_view path) {
   return parts;
 }
 
+void append_number(std::string& text, char mark, std::uint64_t number, int base) {
+  char digits[66] = {mark};
+  const char* const end = std::to_chars(digits + 1, digits + sizeof digits, number, base).ptr;
+  text.append(digits, static_cast<std::size_t>(end - digits));
+}
+
 void append_value(std::string& text, std::uint64_t value, int bits, const std::string& code) {
   if (bits == 1) {
     text += (value & 1) != 0 ? '1' : '0';
   } else {
     // As many digits as it has, none above its width.
-    const std::uint64_t shown = bits < 64 ? value & ((std::uint64_t{1} << bits) - 1) : value;
-    fmt::format_to(std::back_inserter(text), "b{:b} ", shown);
+    append_number(text, 'b', bits < 64 ? value & ((std::uint64_t{1} << bits) - 1) : value, 2);
+    text += ' ';
   }
   text += code;
   text += '\n';
@@ -120,21 +127,25 @@ void VcdRecorder::write_changes_before(Ps end) {
     write_instant(time);
   }
   pending_.erase(pending_.begin(), later);
+  out_ << text_;
+  text_.clear();
   flush_at_ = pending_.size() + kBatch;
   if (!out_) fail();
 }
 
 void VcdRecorder::write_instant(Ps time) {
-  std::string text = fmt::format("#{}\n", time);
-  const std::size_t nothing = text.size();
+  const std::size_t before = text_.size();
+  append_number(text_, '#', time, 10);
+  text_ += '\n';
+  const std::size_t nothing = text_.size();
   for (const std::uint32_t number : changed_) {
     Signal& signal = signals_[number];
     if (signal.value == signal.written) continue;
-    append_value(text, signal.value, signal.bits, signal.code);
+    append_value(text_, signal.value, signal.bits, signal.code);
     signal.written = signal.value;
   }
   changed_.clear();
-  if (text.size() > nothing) out_ << text;
+  if (text_.size() == nothing) text_.resize(before);
 }
 
 std::string VcdRecorder::save_path() const { return path_.substr(0, path_.size() - kExtension.size()) + ".gtkw"; }

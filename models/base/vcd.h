@@ -71,6 +71,7 @@ class VcdRecorder : private ProbeVisitor, private ProbeSink {
   std::vector<Change> pending_;  // in call order
   std::size_t flush_at_;
   std::vector<std::uint32_t> changed_;  // signals, at the instant being written
+  std::string text_;                    // on its way to the file
 };
 
 }  // namespace pagoda
