@@ -5,13 +5,45 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <utility>
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 namespace pagoda {
 namespace {
+
+// Hears where documents start, and nothing else.
+class DocumentStart final : public YAML::EventHandler {
+ public:
+  int line() const { return mark_.line + 1; }
+
+  void OnDocumentStart(const YAML::Mark& mark) override { mark_ = mark; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+ private:
+  YAML::Mark mark_;
+};
+
+// YAML::LoadAll would tell too, but never ends if a document starts with a comma: it sees one empty document after the
+// other there.
+void require_one_document(const std::string& text, const std::string& file_name) {
+  std::istringstream input(text);
+  YAML::Parser parser(input);
+  DocumentStart start;
+  if (parser.HandleNextDocument(start) && parser.HandleNextDocument(start)) {
+    throw UserError({file_name, start.line()}, "a second YAML document starts here; allowed: one document");
+  }
+}
 
 class YamlReader {
  public:
@@ -217,9 +249,9 @@ ConfigNode parse_yaml_file(const std::string& path) {
 
 ConfigNode parse_yaml(std::string_view text, const std::string& file_name) {
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1) throw UserError({file_name, 0}, "holds several YAML documents; one is allowed");
-    ConfigNode root = documents.empty() ? ConfigNode{} : YamlReader(file_name).convert(documents.front());
+    const std::string document(text);
+    require_one_document(document, file_name);
+    ConfigNode root = YamlReader(file_name).convert(YAML::Load(document));
     root.where.file = file_name;
     return root;
   } catch (const YAML::Exception& error) {

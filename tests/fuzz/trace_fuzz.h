@@ -1,8 +1,6 @@
 // What every trace reader must keep to, whatever bytes it is given.
 #pragma once
 
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <span>
@@ -11,18 +9,13 @@
 #include <utility>
 #include <vector>
 
+#include "fuzz/require.h"
 #include "pagoda/base/error.h"
 #include "pagoda/workload/file_writer.h"
 #include "pagoda/workload/trace_reader.h"
 #include "pagoda/workload/trace_writer.h"
 
 namespace pagoda::fuzz {
-
-inline void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "broken: %s\n", what);
-  std::abort();
-}
 
 /// No records and the message if the bytes are refused; any other exception ends the run.
 inline std::pair<std::vector<Access>, std::string> read_all(std::string_view bytes, std::optional<TraceFormat> format,

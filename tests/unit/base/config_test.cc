@@ -129,7 +129,7 @@ TEST(Config, EveryMistakeNamesFileLinePathProblemAndWhatIsAllowed) {
   EXPECT_THAT(error_of("title: x\npreset: c\n"), HasSubstr("allowed: one of a, b"));
   EXPECT_THAT(error_of("title: x\ntitle: y\n"), HasSubstr("p.yaml:2: title: this key stands here twice"));
   EXPECT_THAT(error_of("title: [x\n"), HasSubstr("not valid YAML"));
-  EXPECT_THAT(error_of("title: x\n--- \ntitle: y\n"), HasSubstr("several YAML documents"));
+  EXPECT_THAT(error_of("title: x\n--- \ntitle: y\n"), HasSubstr("p.yaml:2: a second YAML document starts here"));
   EXPECT_THAT(error_of("- 1\n"), HasSubstr("a map is expected"));
   EXPECT_THAT(error_of("title: x\ntlb: {entries: -1}\n"), HasSubstr("`-1` cannot be read"));
   EXPECT_THAT(error_of("title: x\ntlb: {entries: 99999999999999999999999}\n"), HasSubstr("cannot be read"));
@@ -145,6 +145,12 @@ TEST(Config, HostileYamlIsRefusedNotExpanded) {
   EXPECT_THROW(parse_yaml(bomb, "bomb.yaml"), UserError);
   EXPECT_THROW(parse_yaml("a: &x [*x]\n", "loop.yaml"), UserError);
   EXPECT_THROW(parse_yaml(std::string(100'000, '['), "deep.yaml"), UserError);
+}
+
+// yaml-cpp's own loader of several documents never comes back from this one.
+TEST(Config, TextThatStartsWithACommaIsRefused) {
+  EXPECT_THAT(error_of(",title: x\n"), HasSubstr("p.yaml:1: "));
+  EXPECT_THAT(error_of("title: x\n---\n,title: y\n"), HasSubstr("p.yaml:2: "));
 }
 
 TEST(Config, AResolvedConfigBindsToTheSameValues) {
