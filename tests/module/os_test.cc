@@ -14,7 +14,6 @@ using testing::Initiator;
 using testing::Reply;
 
 constexpr Ps kMemory = 100'000;
-constexpr Ps kCycle = 1000;
 constexpr Ps kInvalidatePage = 100'000;
 constexpr Ps kInvalidateAll = 100'000;
 constexpr Ps kMinorFault = 1'000'000;
