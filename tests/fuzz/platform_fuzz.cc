@@ -30,7 +30,7 @@ std::optional<PlatformConfig> parse(std::string_view text, const PlatformRequest
     return parse_platform(text, kFile, request);
   } catch (const UserError& error) {
     const std::string_view message = error.what();
-    require(message.starts_with(kFile) || message.starts_with("--set: "), "a message names the place");
+    require(message.starts_with(kFile) || message.starts_with("--set:"), "a message names the place");
     require(message.find('\n') == std::string_view::npos, "a message is one line");
     return std::nullopt;
   }
