@@ -41,14 +41,10 @@ constexpr Row kRows[] = {{"simulated_time_ns", "simulated time, ns"},
                          {"memory0.bytes_by_origin.walk", "  bytes for walks"},
                          {"memory0.row_hit_rate", "  row hit rate"},
                          {"memory0.energy.total", "  energy, uJ"}};
-constexpr Row kColumns[] = {{"simulated_time_ns", "time, ns"},
-                            {"cpu0.access_latency.mean", "access, ns"},
-                            {"cpu0.mmu.dtlb.hit_rate", "DTLB hits"},
-                            {"cpu0.mmu.stlb.hit_rate", "STLB hits"},
-                            {"cpu0.mmu.walker.walks", "walks"},
-                            {"cpu0.mmu.walker.latency.mean", "walk, ns"},
-                            {"cpu0.l1d.hit_rate", "L1D hits"},
-                            {"memory0.bandwidth", "DRAM GB/s"}};
+constexpr Row kColumns[] = {{"simulated_time_ns", "time, ns"},       {"cpu0.access_latency.mean", "access, ns"},
+                            {"cpu0.mmu.dtlb.hit_rate", "DTLB hits"}, {"cpu0.mmu.stlb.hit_rate", "STLB hits"},
+                            {"cpu0.mmu.walker.walks", "walks"},      {"cpu0.mmu.walker.latency.mean", "walk, ns"},
+                            {"cpu0.l1d.hit_rate", "L1D hits"},       {"memory0.bandwidth", "DRAM GB/s"}};
 
 std::string figure(double value) {
   if (std::isnan(value)) return "-";

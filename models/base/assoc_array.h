@@ -166,8 +166,8 @@ class AssocArray {
       std::memcpy(&low, ages, sizeof low);
       std::memcpy(&high, ages + kChunk / 2, sizeof high);
       // The comparisons give 0 or -1 in 16 bits; the low bytes of both halves side by side are a mask of bytes.
-      const auto halves = __builtin_shufflevector((Tags)(low == wanted), (Tags)(high == wanted), 0, 2, 4, 6, 8, 10, 12, 14,
-                                                  16, 18, 20, 22, 24, 26, 28, 30);
+      const auto halves = __builtin_shufflevector((Tags)(low == wanted), (Tags)(high == wanted), 0, 2, 4, 6, 8, 10, 12,
+                                                  14, 16, 18, 20, 22, 24, 26, 28, 30);
       return mask(halves);
     }
     // Everyone younger than that grows older.

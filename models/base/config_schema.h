@@ -71,7 +71,7 @@ class ConfigInfo {
   std::vector<ConfigField> fields;
   std::vector<Check> checks;
   std::function<void(const ConfigNode&, void*)> prepare;  ///< sets defaults that depend on what is written (presets)
-  std::shared_ptr<const void> defaults;  ///< a default-constructed struct
+  std::shared_ptr<const void> defaults;                   ///< a default-constructed struct
 
   const ConfigField* find(std::string_view field) const;
 

@@ -18,8 +18,7 @@ class LazyArray {
 
  public:
   LazyArray() = default;
-  explicit LazyArray(std::size_t size)
-      : memory_(std::calloc(1, size * sizeof(T) + alignof(T))), size_(size) {
+  explicit LazyArray(std::size_t size) : memory_(std::calloc(1, size * sizeof(T) + alignof(T))), size_(size) {
     if (!memory_) throw std::bad_alloc();
     void* start = memory_.get();
     std::size_t space = size * sizeof(T) + alignof(T);

@@ -100,11 +100,12 @@ void Cache::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& del
     return;
   }
 
-  const Request request{.payload = payload,
-                        .first = payload.get_address(),
-                        .last = payload.get_address() + std::min(length, std::max(1u, payload.get_streaming_width())) - 1,
-                        .floor = kernel_now(),
-                        .at = local_time(delay)};
+  const Request request{
+      .payload = payload,
+      .first = payload.get_address(),
+      .last = payload.get_address() + std::min(length, std::max(1u, payload.get_streaming_width())) - 1,
+      .floor = kernel_now(),
+      .at = local_time(delay)};
   if (!attributes.timing_only) data_.prefetch(request.first);
   Below below(*this, attributes);
   const Addr line = core_.line_of(request.first);

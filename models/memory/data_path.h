@@ -25,7 +25,8 @@ class DataPath {
   bool serve(tlm::tlm_generic_payload& payload);
   /// Has the host fetch bytes that serve() will soon be asked for.
   void prefetch(Addr address) const {
-    if (region_ && address - region_->get_start_address() <= region_->get_end_address() - region_->get_start_address()) {
+    if (region_ &&
+        address - region_->get_start_address() <= region_->get_end_address() - region_->get_start_address()) {
       __builtin_prefetch(region_->get_dmi_ptr() + (address - region_->get_start_address()));
     }
   }

@@ -16,9 +16,7 @@ const ConfigInfo& FixedMemoryConfig::config_info() {
 }
 
 FixedMemory::FixedMemory(const sc_core::sc_module_name& name, const FixedMemoryConfig& config, PhysicalMemory& memory)
-    : Module(name),
-      target_(memory),
-      latency_(to_sc_time(validated(config, this->name()).latency.value)) {
+    : Module(name), target_(memory), latency_(to_sc_time(validated(config, this->name()).latency.value)) {
   port.serve(this, &FixedMemory::b_transport, &FixedMemory::debug, &FixedMemory::direct_pointer);
 }
 

@@ -280,7 +280,8 @@ Mmu::Verdict Mmu::judge(TlbEntry& entry, const WalkRequest& request) const {
     return own_stage_grants ? Verdict::ask_memory : Verdict::refused;
   }
   for (std::size_t i = 0; i < rights.size(); ++i) {
-    if (context_.stages[i].format != nullptr && !has(rights[i], needed_flags(request.access))) return Verdict::ask_memory;
+    if (context_.stages[i].format != nullptr && !has(rights[i], needed_flags(request.access)))
+      return Verdict::ask_memory;
   }
   if (!request.allow_user_data) entry.allowed |= static_cast<std::uint8_t>(bit);
   return Verdict::granted;
@@ -293,7 +294,8 @@ void Mmu::drop_page(Addr address) {
   if (stlb_) stlb_->invalidate(page);
 }
 
-void Mmu::refuse(tlm::tlm_generic_payload& payload, Attributes& attributes, const Piece& piece, sc_core::sc_time& delay) {
+void Mmu::refuse(tlm::tlm_generic_payload& payload, Attributes& attributes, const Piece& piece,
+                 sc_core::sc_time& delay) {
   ++faults_;
   attributes.time += piece.time;
   delay = delay_until(piece.at);

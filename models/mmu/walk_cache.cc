@@ -57,8 +57,8 @@ const StageTranslation* WalkCaches::find_nested(const Step& step, std::uint16_t 
     const auto shift = static_cast<unsigned>(std::countr_zero(sizes));
     const Addr number = step.address >> shift;
     const std::size_t set = nested_->entries.set_of(number);
-    Nested* entry = nested_->entries.find(
-        set, number << 6 | shift, [&](const Nested& n) { return n.vmid == vmid && n.stage == step.stage; });
+    Nested* entry = nested_->entries.find(set, number << 6 | shift,
+                                          [&](const Nested& n) { return n.vmid == vmid && n.stage == step.stage; });
     if (entry == nullptr) continue;
     nested_->entries.touch(set, entry);
     // An access that needs a flag set, or write permission that is not there, is for memory to decide.
@@ -72,9 +72,8 @@ const WalkCaches::Pointer* WalkCaches::find_pointer(LevelCache& cache, const Sta
                                                     AddressSpaceTag tag) {
   const Addr number = stage.canonical(step.address) >> PageFormat::shift(cache.level);
   const std::size_t set = cache.entries.set_of(number);
-  Pointer* entry = cache.entries.find(set, (number << 6) + step.stage + 1u, [&](const Pointer& p) {
-    return same_space(p.tag, p.global, tag, step.stage);
-  });
+  Pointer* entry = cache.entries.find(set, (number << 6) + step.stage + 1u,
+                                      [&](const Pointer& p) { return same_space(p.tag, p.global, tag, step.stage); });
   if (entry != nullptr) cache.entries.touch(set, entry);
   return entry;
 }

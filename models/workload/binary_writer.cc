@@ -46,8 +46,7 @@ void BinaryWriter::encode(const Access& access) {
   if (access.kind != RecordKind::fetch && access.ip != predictor_.ip()) extras |= kHasIp;
   if (access.depends_on == 1) extras |= kDependsOnLast;
   if (access.depends_on > 1) extras |= kHasDependence;
-  payload_ += static_cast<char>(static_cast<unsigned>(access.kind) |
-                                (access.same_instruction ? kSameInstruction : 0) |
+  payload_ += static_cast<char>(static_cast<unsigned>(access.kind) | (access.same_instruction ? kSameInstruction : 0) |
                                 (extras != 0 ? kHasExtras : 0) | code << kSizeShift);
   if (extras != 0) payload_ += static_cast<char>(extras);
   if (code == 0) append_varint(payload_, access.size);

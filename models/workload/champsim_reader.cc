@@ -15,13 +15,10 @@ constexpr std::size_t kSourceMemory = 32;
 constexpr std::size_t kDestinations = 2;
 constexpr std::size_t kSources = 4;
 
-Addr address_at(const char* record, std::size_t offset) {
-  return load_little_endian<std::uint64_t>(record + offset);
-}
+Addr address_at(const char* record, std::size_t offset) { return load_little_endian<std::uint64_t>(record + offset); }
 
 bool flags_are_valid(const char* record) {
-  return static_cast<unsigned char>(record[kIsBranch]) <= 1 &&
-         static_cast<unsigned char>(record[kBranchTaken]) <= 1;
+  return static_cast<unsigned char>(record[kIsBranch]) <= 1 && static_cast<unsigned char>(record[kBranchTaken]) <= 1;
 }
 
 /// The upper half and the lower half of a 57-bit address space.

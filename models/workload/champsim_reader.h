@@ -33,8 +33,7 @@ class ChampsimReader final : public TraceReader {
  public:
   static constexpr std::size_t kRecordBytes = 64;
 
-  explicit ChampsimReader(std::unique_ptr<TraceInput> input)
-      : TraceReader(TraceFormat::champsim, std::move(input)) {}
+  explicit ChampsimReader(std::unique_ptr<TraceInput> input) : TraceReader(TraceFormat::champsim, std::move(input)) {}
 
  private:
   static constexpr std::size_t kMostAccesses = 7;  // a fetch, four loads, two stores

@@ -45,8 +45,7 @@ Compression recognise(std::string_view head) {
     return Compression::xz;
   }
   if (head.starts_with("\x28\xb5\x2f\xfd"sv) || skippable_zstd_frame()) return Compression::zstd;
-  if (head.size() >= 4 && head.starts_with("BZh"sv) && head[3] >= '1' && head[3] <= '9')
-    return Compression::bzip2;
+  if (head.size() >= 4 && head.starts_with("BZh"sv) && head[3] >= '1' && head[3] <= '9') return Compression::bzip2;
   return Compression::none;
 }
 
@@ -158,8 +157,7 @@ class BoostDecoder final : public DecompressedBytes::Decoder {
   explicit BoostDecoder(Filter filter) : filter_(std::move(filter)) {}
 
   std::size_t read(DecompressedBytes::Upstream& upstream, std::span<char> out) override {
-    const std::streamsize count =
-        io::read(filter_, upstream, out.data(), static_cast<std::streamsize>(out.size()));
+    const std::streamsize count = io::read(filter_, upstream, out.data(), static_cast<std::streamsize>(out.size()));
     return static_cast<std::size_t>(std::max<std::streamsize>(0, count));
   }
 
@@ -179,8 +177,7 @@ class ZstdDecoder final : public DecompressedBytes::Decoder {
       const std::size_t hint = ZSTD_decompressStream(stream_.get(), &to, &from_);
       if (ZSTD_isError(hint) != 0) throw std::ios_base::failure(ZSTD_getErrorName(hint));
       frame_is_open_ = hint != 0;
-      if (at_end && frame_is_open_ && to.pos == 0)
-        throw std::ios_base::failure("the last frame is not complete");
+      if (at_end && frame_is_open_ && to.pos == 0) throw std::ios_base::failure("the last frame is not complete");
     }
     return to.pos;
   }
@@ -210,10 +207,8 @@ std::unique_ptr<DecompressedBytes::Decoder> boost_decoder(Filter filter) {
 std::unique_ptr<DecompressedBytes::Decoder> make_decoder(Compression compression) {
   switch (compression) {
     case Compression::none: break;
-    case Compression::gzip:
-      return boost_decoder(io::gzip_decompressor(io::zlib::default_window_bits, kBufferBytes));
-    case Compression::bzip2:
-      return boost_decoder(io::bzip2_decompressor(io::bzip2::default_small, kBufferBytes));
+    case Compression::gzip: return boost_decoder(io::gzip_decompressor(io::zlib::default_window_bits, kBufferBytes));
+    case Compression::bzip2: return boost_decoder(io::bzip2_decompressor(io::bzip2::default_small, kBufferBytes));
     case Compression::xz: return boost_decoder(io::lzma_decompressor(kBufferBytes));
     case Compression::zstd: return std::make_unique<ZstdDecoder>();
   }

@@ -131,14 +131,10 @@ void FileWriter::fail(int error) {
 std::unique_ptr<ByteSink> make_compressor(Compression compression, std::unique_ptr<ByteSink> sink) {
   switch (compression) {
     case Compression::none: break;
-    case Compression::gzip:
-      return compressor(io::gzip_compressor(io::gzip_params(), kBufferBytes), std::move(sink));
-    case Compression::bzip2:
-      return compressor(io::bzip2_compressor(io::bzip2_params(), kBufferBytes), std::move(sink));
-    case Compression::xz:
-      return compressor(io::lzma_compressor(io::lzma_params(), kBufferBytes), std::move(sink));
-    case Compression::zstd:
-      return compressor(io::zstd_compressor(io::zstd_params(), kBufferBytes), std::move(sink));
+    case Compression::gzip: return compressor(io::gzip_compressor(io::gzip_params(), kBufferBytes), std::move(sink));
+    case Compression::bzip2: return compressor(io::bzip2_compressor(io::bzip2_params(), kBufferBytes), std::move(sink));
+    case Compression::xz: return compressor(io::lzma_compressor(io::lzma_params(), kBufferBytes), std::move(sink));
+    case Compression::zstd: return compressor(io::zstd_compressor(io::zstd_params(), kBufferBytes), std::move(sink));
   }
   return sink;
 }

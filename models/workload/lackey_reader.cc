@@ -48,8 +48,7 @@ bool parse_record(std::string_view line, Line& record) {
 
 /// `==123==`, `--123--` or `**123**`; with --time-stamp=yes a time stands before the process.
 bool is_valgrind_line(std::string_view line) {
-  if (line.size() < 5 || (line[0] != '=' && line[0] != '-' && line[0] != '*') || line[1] != line[0])
-    return false;
+  if (line.size() < 5 || (line[0] != '=' && line[0] != '-' && line[0] != '*') || line[1] != line[0]) return false;
   std::size_t at = 2;
   while (at < line.size() && line[at] != '\0' &&
          std::string_view("0123456789:. ").find(line[at]) != std::string_view::npos)

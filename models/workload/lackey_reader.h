@@ -20,8 +20,7 @@ namespace pagoda {
 
 class LackeyReader final : public TraceReader {
  public:
-  explicit LackeyReader(std::unique_ptr<TraceInput> input)
-      : TraceReader(TraceFormat::lackey, std::move(input)) {}
+  explicit LackeyReader(std::unique_ptr<TraceInput> input) : TraceReader(TraceFormat::lackey, std::move(input)) {}
 
  private:
   std::size_t decode(std::span<Access> out) override;

@@ -52,8 +52,7 @@ Addr address(std::string_view field) {
   const char* at = field.data() + (is_hex ? 2 : 0);
   const char* const end = field.data() + field.size();
   std::uint64_t value = 0;
-  const bool fits =
-      is_hex ? trace_text::parse_hex(at, end, value) : trace_text::parse_decimal(at, end, value);
+  const bool fits = is_hex ? trace_text::parse_hex(at, end, value) : trace_text::parse_decimal(at, end, value);
   if (at != end || field.size() == (is_hex ? 2U : 0U)) refuse("not an address:", field);
   if (!fits) refuse("the address is wider than 64 bits:", field);
   return value;
@@ -92,13 +91,11 @@ bool parse(std::string_view line, Addr last_ip, Access& access) {
       number(field, 0, std::numeric_limits<std::uint32_t>::max(), "gap of at most 4294967295 instructions"));
   access.kind = kind(take_field(line));
   access.address = address(take_field(line));
-  access.size =
-      static_cast<std::uint16_t>(number(take_field(line), 1, kMaxAccessBytes, "size of 1 to 4096 bytes"));
+  access.size = static_cast<std::uint16_t>(number(take_field(line), 1, kMaxAccessBytes, "size of 1 to 4096 bytes"));
   std::optional<Addr> ip;
   while (!(field = take_field(line)).empty()) apply_option(field, access, ip);
   access.ip = ip.value_or(access.same_instruction ? last_ip : 0);
-  if (access.address + (access.size - 1U) < access.address)
-    throw BadLine("the access goes beyond the last address");
+  if (access.address + (access.size - 1U) < access.address) throw BadLine("the access goes beyond the last address");
   if (access.same_instruction && access.gap != 0) throw BadLine("`same` after a gap that is not 0");
   if (access.kind == RecordKind::fetch) {
     if (access.same_instruction) throw BadLine("`same` at a fetch, which begins an instruction");

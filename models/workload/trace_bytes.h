@@ -12,8 +12,7 @@ template <std::unsigned_integral T>
 T swapped_if_big_endian(T value) {
   if constexpr (std::endian::native == std::endian::little) return value;
   T swapped = 0;
-  for (std::size_t i = 0; i < sizeof(T); ++i)
-    swapped = static_cast<T>(swapped << 8 | (value >> (8 * i) & 0xff));
+  for (std::size_t i = 0; i < sizeof(T); ++i) swapped = static_cast<T>(swapped << 8 | (value >> (8 * i) & 0xff));
   return swapped;
 }
 

@@ -32,8 +32,7 @@ WriteResult write_trace(AccessSource& source, const std::string& path, const Wri
                         const std::function<void()>& after_batch = {});
 
 /// Writes what the trace `from` holds to `to`, which may be the same file.
-WriteResult convert_trace(const std::string& from, const std::string& to,
-                          std::optional<TraceFormat> from_format = {}, const WriteOptions& options = {},
-                          const TraceProgress& progress = {});
+WriteResult convert_trace(const std::string& from, const std::string& to, std::optional<TraceFormat> from_format = {},
+                          const WriteOptions& options = {}, const TraceProgress& progress = {});
 
 }  // namespace pagoda

@@ -14,8 +14,7 @@ std::uint64_t pages_in(const std::vector<PageRange>& ranges) {
 }  // namespace
 
 std::vector<PageRange> merge_ranges(std::vector<PageRange> ranges) {
-  std::sort(ranges.begin(), ranges.end(),
-            [](const PageRange& a, const PageRange& b) { return a.begin < b.begin; });
+  std::sort(ranges.begin(), ranges.end(), [](const PageRange& a, const PageRange& b) { return a.begin < b.begin; });
   std::vector<PageRange> merged;
   for (const PageRange& range : ranges) {
     if (range.bytes == 0) continue;

@@ -19,10 +19,7 @@ constexpr std::array<std::pair<std::string_view, TraceFormat>, 3> kFormatExtensi
     {{".pgt", TraceFormat::binary}, {".txt", TraceFormat::text}, {".lackey", TraceFormat::lackey}}};
 
 constexpr std::array<std::pair<std::string_view, Compression>, 4> kCompressionExtensions = {
-    {{".gz", Compression::gzip},
-     {".bz2", Compression::bzip2},
-     {".xz", Compression::xz},
-     {".zst", Compression::zstd}}};
+    {{".gz", Compression::gzip}, {".bz2", Compression::bzip2}, {".xz", Compression::xz}, {".zst", Compression::zstd}}};
 
 /// How much of a file is looked at: valgrind's and the traced program's first words fit, and a thousand
 /// instructions.
@@ -36,8 +33,7 @@ TraceFormat parse_trace_format(std::string_view name) {
   for (std::size_t i = 0; i < kFormatNames.size(); ++i) {
     if (kFormatNames[i] == name) return static_cast<TraceFormat>(i);
   }
-  throw UserError({}, {}, "not a trace format: " + trace_text::quoted(name),
-                  "allowed: lackey, champsim, text, binary");
+  throw UserError({}, {}, "not a trace format: " + trace_text::quoted(name), "allowed: lackey, champsim, text, binary");
 }
 
 TraceFormat recognise_format(TraceInput& input) {
@@ -46,12 +42,11 @@ TraceFormat recognise_format(TraceInput& input) {
   if (head.starts_with(kTextHeader)) return TraceFormat::text;
   if (looks_like_lackey(head)) return TraceFormat::lackey;
   if (looks_like_champsim(head, head.size() < kHeadBytes)) return TraceFormat::champsim;
-  throw UserError(
-      {input.name(), 0}, {}, "not a trace in a known format",
-      "allowed: valgrind lackey --trace-mem=yes, ChampSim (records of 64 bytes), text (first line `" +
-          std::string(kTextHeader) +
-          "`), binary (pagoda trace convert), each also compressed with gzip, "
-          "bzip2, xz or zstd");
+  throw UserError({input.name(), 0}, {}, "not a trace in a known format",
+                  "allowed: valgrind lackey --trace-mem=yes, ChampSim (records of 64 bytes), text (first line `" +
+                      std::string(kTextHeader) +
+                      "`), binary (pagoda trace convert), each also compressed with gzip, "
+                      "bzip2, xz or zstd");
 }
 
 TraceName parse_trace_name(std::string_view path) {

@@ -46,8 +46,7 @@ class SideScan {
 
 }  // namespace
 
-TraceInfo trace_info(const std::string& path, std::optional<TraceFormat> format,
-                     const TraceProgress& progress) {
+TraceInfo trace_info(const std::string& path, std::optional<TraceFormat> format, const TraceProgress& progress) {
   const std::unique_ptr<TraceReader> reader = open_trace(path, format);
   TraceInfo info{.format = reader->format(), .compression = reader->compression()};
   SideScan data;

@@ -29,14 +29,12 @@ void TraceReader::rewind() {
   restart();
 }
 
-void TraceReader::fail_at_line(std::uint64_t line, const std::string& problem,
-                               const std::string& allowed) const {
+void TraceReader::fail_at_line(std::uint64_t line, const std::string& problem, const std::string& allowed) const {
   // A line number can exceed what SourceLocation holds: traces are long.
   throw UserError({input_->name() + ":" + std::to_string(line), 0}, {}, problem, allowed);
 }
 
-void TraceReader::fail_at(const std::string& place, const std::string& problem,
-                          const std::string& allowed) const {
+void TraceReader::fail_at(const std::string& place, const std::string& problem, const std::string& allowed) const {
   throw UserError({input_->name(), 0}, place, problem, allowed);
 }
 

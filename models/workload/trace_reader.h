@@ -38,11 +38,9 @@ class TraceReader : public AccessSource {
   virtual void restart() = 0;
 
   /// `place` is a line number.
-  [[noreturn]] void fail_at_line(std::uint64_t line, const std::string& problem,
-                                 const std::string& allowed) const;
+  [[noreturn]] void fail_at_line(std::uint64_t line, const std::string& problem, const std::string& allowed) const;
   /// `place` reads like `record 7` or `byte 128`.
-  [[noreturn]] void fail_at(const std::string& place, const std::string& problem,
-                            const std::string& allowed) const;
+  [[noreturn]] void fail_at(const std::string& place, const std::string& problem, const std::string& allowed) const;
 
  private:
   TraceFormat format_;

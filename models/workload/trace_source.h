@@ -66,9 +66,9 @@ class RepeatSource final : public AccessSource {
 /// How much of the instruction stream a core wants to see. What is left out is counted in `gap`, so that the
 /// instructions stay the same.
 enum class FetchDetail : std::uint8_t {
-  none,  ///< data only: for a core without an instruction TLB
-  line,  ///< a fetch when the program enters another 64-byte line, or crosses into one: what a front end asks
-         ///< for
+  none,   ///< data only: for a core without an instruction TLB
+  line,   ///< a fetch when the program enters another 64-byte line, or crosses into one: what a front end asks
+          ///< for
   every,  ///< each instruction, as traced
 };
 

@@ -34,8 +34,7 @@ class LackeyWriter final : public TraceWriter {
       fmt::format_to(std::back_inserter(text_), "I  {:08x},{}\n", access.address, access.size);
       ip_ = access.address;
     } else {
-      fmt::format_to(std::back_inserter(text_), " {} {:08x},{}\n", letter(access.kind), access.address,
-                     access.size);
+      fmt::format_to(std::back_inserter(text_), " {} {:08x},{}\n", letter(access.kind), access.address, access.size);
     }
     in_instruction_ = in_instruction_ || is_fetch;
     const bool reads_back = access.gap == 0 && access.depends_on == 0 && access.ip == ip_ &&
@@ -69,9 +68,7 @@ class TextWriter final : public TraceWriter {
     if (access.same_instruction) text_ += " same";
     if (access.depends_on == 1) text_ += " dep";
     if (access.depends_on > 1) fmt::format_to(to, " dep={}", static_cast<unsigned>(access.depends_on));
-    const Addr assumed = access.kind == RecordKind::fetch ? access.address
-                         : access.same_instruction        ? ip_
-                                                          : 0;
+    const Addr assumed = access.kind == RecordKind::fetch ? access.address : access.same_instruction ? ip_ : 0;
     if (access.ip != assumed) fmt::format_to(to, " ip={:#x}", access.ip);
     text_ += '\n';
     ip_ = access.ip;

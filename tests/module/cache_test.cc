@@ -34,7 +34,8 @@ TEST_F(CacheBench, DataLivesInMemoryWhateverTheTagsSay) {
   EXPECT_EQ(first.data[0], 0x88);
   EXPECT_EQ(first.data[7], 0x11);
 
-  const auto write = cpu.ask({.address = 0x103, .kind = AccessKind::write, .length = 2, .at = 200'000, .data = {0xaa, 0xbb}});
+  const auto write =
+      cpu.ask({.address = 0x103, .kind = AccessKind::write, .length = 2, .at = 200'000, .data = {0xaa, 0xbb}});
   EXPECT_EQ(write.done, 200'000 + kHit);
   EXPECT_EQ(bytes.read64(0x100), 0x112233bbaa667788u);
 
@@ -43,7 +44,8 @@ TEST_F(CacheBench, DataLivesInMemoryWhateverTheTagsSay) {
 }
 
 TEST_F(CacheBench, AForeignPayloadIsServedWithItsBytes) {
-  const auto written = cpu.ask({.address = 0x40, .kind = AccessKind::write, .length = 4, .plain = true, .data = {1, 2, 3, 4}});
+  const auto written =
+      cpu.ask({.address = 0x40, .kind = AccessKind::write, .length = 4, .plain = true, .data = {1, 2, 3, 4}});
   EXPECT_TRUE(written.ok());
   EXPECT_EQ(bytes.read64(0x40), 0x04030201u);
   EXPECT_EQ(cpu.ask({.address = 0x42, .length = 2, .plain = true, .read_back = true}).data,
@@ -68,7 +70,8 @@ TEST_F(CacheBench, AStraddlingAccessTouchesBothLinesAndEndsWithTheLater) {
 TEST_F(CacheBench, ZeroLengthAndOutsideAccessesAreAnswered) {
   EXPECT_TRUE(cpu.ask({.address = 0x40, .length = 0}).ok());
   EXPECT_EQ(cpu.ask({.address = 1 << 20}).status, tlm::TLM_ADDRESS_ERROR_RESPONSE);
-  EXPECT_EQ(cpu.ask({.address = (1 << 20) - 4}).status, tlm::TLM_ADDRESS_ERROR_RESPONSE) << "its second half lies outside";
+  EXPECT_EQ(cpu.ask({.address = (1 << 20) - 4}).status, tlm::TLM_ADDRESS_ERROR_RESPONSE)
+      << "its second half lies outside";
   EXPECT_EQ(cpu.ask({.address = ~Addr{0} - 3}).status, tlm::TLM_ADDRESS_ERROR_RESPONSE);
 }
 

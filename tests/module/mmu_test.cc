@@ -45,8 +45,9 @@ struct MmuBench : ::testing::Test {
     return stages.back();
   }
   void map(const Stage& stage, Addr input, Addr output, unsigned shift = 12, Rights rights = kUserPage) {
-    ASSERT_EQ(PageTableEditor(stage, store, frames).map(input, {.output = output, .page_shift = shift, .rights = rights}),
-              EditStatus::ok);
+    ASSERT_EQ(
+        PageTableEditor(stage, store, frames).map(input, {.output = output, .page_shift = shift, .rights = rights}),
+        EditStatus::ok);
   }
   void run_with(AddressSpaceTag tag = {}) { mmu->set_context({stages, tag, false}); }
 
@@ -106,7 +107,8 @@ TEST_F(MmuBench, TheDataComesFromTheTranslatedAddressAndGoesThere) {
 
 TEST_F(MmuBench, WalkCachesLeaveOneReadForANeighbouringPage) {
   MmuConfig config = bare_walker();
-  config.walker.walk_caches = {{.level = 1}, {.level = 2, .entries = 4, .ways = 4}, {.level = 3, .entries = 2, .ways = 2}};
+  config.walker.walk_caches = {
+      {.level = 1}, {.level = 2, .entries = 4, .ways = 4}, {.level = 3, .entries = 2, .ways = 2}};
   build(config);
   const Stage stage = add_stage("x86-64-4");
   map(stage, 0x1000, 0x40000000);
@@ -223,9 +225,11 @@ TEST_F(MmuBench, EveryRefusalCarriesItsCauseAndAddress) {
   for (int round = 0; round < 2; ++round) {  // the second time some of them hit a TLB
     for (std::size_t i = 0; i < cases.size(); ++i) {
       const Addr address = ((i + 1) << 12) + 0x18;
-      const Reply reply = cpu.ask({.address = address, .kind = cases[i].kind, .at = now += 1'000'000, .privilege = cases[i].privilege});
+      const Reply reply =
+          cpu.ask({.address = address, .kind = cases[i].kind, .at = now += 1'000'000, .privilege = cases[i].privilege});
       EXPECT_EQ(reply.fault.cause, cases[i].cause) << i;
-      EXPECT_EQ(reply.status, cases[i].cause == FaultCause::none ? tlm::TLM_OK_RESPONSE : tlm::TLM_COMMAND_ERROR_RESPONSE);
+      EXPECT_EQ(reply.status,
+                cases[i].cause == FaultCause::none ? tlm::TLM_OK_RESPONSE : tlm::TLM_COMMAND_ERROR_RESPONSE);
       if (reply.fault) {
         EXPECT_EQ(reply.fault.virtual_address, address);
         EXPECT_EQ(reply.fault.access, cases[i].kind);
@@ -372,7 +376,8 @@ TEST_F(MmuBench, UncacheablePagesAreMarkedForTheCachesBelow) {
   sc_core::sc_start(sc_core::SC_ZERO_TIME);
   const Stage stage = add_stage("x86-64-4");
   PageTableEditor editor(stage, store, frames);
-  ASSERT_EQ(editor.map(0x1000, {.output = 0x40000000, .rights = kUserPage, .memory_type = MemoryType::uncached}), EditStatus::ok);
+  ASSERT_EQ(editor.map(0x1000, {.output = 0x40000000, .rights = kUserPage, .memory_type = MemoryType::uncached}),
+            EditStatus::ok);
   ASSERT_EQ(editor.map(0x2000, {.output = 0x50000000, .rights = kUserPage}), EditStatus::ok);
   run_with();
   load(0x1000);

@@ -19,7 +19,7 @@ struct Request {
   unsigned length = 8;
   Ps at = 0;
   Privilege privilege = Privilege::user;
-  bool plain = false;  ///< without Attributes, as from somebody else's initiator
+  bool plain = false;                 ///< without Attributes, as from somebody else's initiator
   std::vector<unsigned char> data{};  ///< to write; empty: the access is timing-only unless `read_back`
   bool read_back = false;
   std::vector<unsigned char> enables{};
