@@ -19,7 +19,6 @@ using ::testing::AllOf;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::Field;
-using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 constexpr Addr kBase = 0x1'0000'0000;
