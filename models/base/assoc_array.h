@@ -5,12 +5,13 @@
 // prediction", ISCA 2010, hit priority, 2-bit). Does not model time: ports and latency belong to the
 // structure that owns the array.
 //
-// Shapes: `ways` divides `entries`, at most 65,535; sets are a power of two; tree pseudo-LRU wants a power of two of at most
-// 64 ways. The key 0 means "empty": an owner keeps a valid bit or a bias in its keys.
+// Shapes: `ways` divides `entries`, at most 65,535; sets are a power of two; tree pseudo-LRU wants a power of two of at
+// most 64 ways. The key 0 means "empty": an owner keeps a valid bit or a bias in its keys.
 #pragma once
 
 #include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -46,11 +47,17 @@ struct AssocGeometry {
 /// `Entry` is plain data of which all-zero bytes are a proper value.
 ///
 /// Layout, for speed: a set's tags (one byte of hash per way, 0 if empty) and ages lie together, so that a miss in a large
-/// array costs one line of host cache; whole keys are looked at only where the tag agrees.
+/// array costs one line of host cache; whole keys are looked at only where the tag agrees, beside their entries.
 template <class Entry>
 class AssocArray {
  public:
   using Key = std::uint64_t;
+
+  /// An entry and where it is, as long as the array does not change.
+  struct Place {
+    Entry* entry;
+    std::size_t way;
+  };
 
   explicit AssocArray(const AssocGeometry& geometry, std::uint64_t seed = 1)
       : ways_(geometry.ways),
@@ -59,81 +66,79 @@ class AssocArray {
         policy_(geometry.replacement),
         random_state_(seed * 0x9e3779b97f4a7c15 | 1),
         chunk_array_(chunks_ * geometry.sets()),
-        keys_(geometry.entries),
-        entries_(geometry.entries),
+        slots_(geometry.entries),
+        wide_ages_(wide() ? geometry.entries : 0),
         trees_(policy_ == Replacement::plru ? geometry.sets() : 0) {}
 
-  std::size_t size() const { return entries_.size(); }
+  std::size_t size() const { return slots_.size(); }
   std::size_t ways() const { return ways_; }
   std::size_t sets() const { return set_mask_ + 1; }
   std::size_t set_of(std::uint64_t index) const { return index & set_mask_; }
 
-  /// Has the host fetch what a fill of `set` will need, so that it is there by then.
-  void prefetch(std::size_t set) const {
-    const Key* const keys = &keys_[set * ways_];
-    for (std::size_t way = 0; way < std::min<std::size_t>(ways_, 16); way += 8) __builtin_prefetch(keys + way);
-    __builtin_prefetch(&entries_[set * ways_]);
-  }
-
   /// The entry with `key` in `set` that `match` accepts, or null. Does not count as a use.
   template <class Match>
   Entry* find(std::size_t set, Key key, Match match) {
-    const std::uint8_t tag = tag_of(key);
-    for (std::size_t chunk = 0; chunk < chunks_; ++chunk) {
-      for (unsigned same = chunk_at(set, chunk).ways_with(tag); same != 0; same &= same - 1) {
-        const std::size_t way = chunk * kChunk + static_cast<unsigned>(std::countr_zero(same));
-        if (way >= ways_) break;
-        const std::size_t index = set * ways_ + way;
-        if (keys_[index] == key && match(entries_[index])) return &entries_[index];
-      }
-    }
-    return nullptr;
+    return look(set, key, match).entry;
   }
-  Entry* find(std::size_t set, Key key) {
-    return find(set, key, [](const Entry&) { return true; });
-  }
+  Entry* find(std::size_t set, Key key) { return look(set, key, any).entry; }
 
-  /// Tells the replacement policy that an entry of `set` was used.
-  void touch(std::size_t set, const Entry* entry) { use(set, index_of(entry) - set * ways_); }
+  /// Likewise, but tells the replacement policy that the entry was used.
+  template <class Match>
+  Entry* use(std::size_t set, Key key, Match match) {
+    const Place place = look(set, key, match);
+    if (place.entry != nullptr) count_use(set, place.way);
+    return place.entry;
+  }
+  Entry* use(std::size_t set, Key key) { return use(set, key, any); }
 
   /// The entry of `set` that gives way next: an empty one, or the policy's choice. Its old contents are still there.
-  Entry* victim(std::size_t set) {
-    for (std::size_t chunk = 0; chunk < chunks_; ++chunk) {
-      const unsigned empty = chunk_at(set, chunk).ways_with(0);
-      const std::size_t way = chunk * kChunk + static_cast<unsigned>(std::countr_zero(empty));
-      if (empty != 0 && way < ways_) return &entries_[set * ways_ + way];
+  Place victim(std::size_t set) {
+    for (std::size_t first = 0; first < ways_; first += kChunk) {
+      const unsigned empty = chunk_at(set, first).ways_with(0);
+      const std::size_t way = first + static_cast<unsigned>(std::countr_zero(empty));
+      if (empty != 0 && way < ways_) return place_of(set, way);
     }
-    return &entries_[set * ways_ + choose(set)];
+    return place_of(set, choose(set));
   }
 
-  /// Gives an entry of `set` (from victim()) a new key and makes it the newest of its set.
-  void replace(std::size_t set, const Entry* entry, Key key) {
-    const std::size_t index = index_of(entry);
-    const std::size_t way = index - set * ways_;
-    keys_[index] = key;
-    tag(set, way) = tag_of(key);
+  /// Gives a place of `set` (from victim()) a new key and makes it the newest of its set.
+  void replace(std::size_t set, const Place& place, Key key) {
+    slot_of(place.entry)->key = key;
+    tag(set, place.way) = tag_of(key);
     if (policy_ == Replacement::srrip) {
-      age(set, way) = kSrripLong;
+      age(set, place.way) = kSrripLong;
     } else {
-      use(set, way);
+      count_use(set, place.way);
     }
   }
+  /// Both: an entry for `key`, which is not in `set`.
+  Entry* insert(std::size_t set, Key key) {
+    const Place place = victim(set);
+    replace(set, place, key);
+    return place.entry;
+  }
 
-  Key key_of(const Entry* entry) const { return keys_[index_of(entry)]; }
+  static Key key_of(const Entry* entry) { return slot_of(entry)->key; }
   void erase(const Entry* entry) {
-    const std::size_t index = index_of(entry);
-    const std::size_t set = index / ways_;
-    keys_[index] = 0;
-    tag(set, index - set * ways_) = 0;
+    const auto index = static_cast<std::size_t>(slot_of(entry) - &slots_[0]);
+    slots_[index].key = 0;
+    tag(index / ways_, index % ways_) = 0;
+  }
+
+  template <class Function>
+  void for_each(Function function) {
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      if (slots_[i].key != 0) function(slots_[i].entry);
+    }
   }
 
   /// Empties every entry for which `predicate(key, entry)` holds and returns how many those were.
   template <class Predicate>
   std::size_t erase_if(Predicate predicate) {
     std::size_t erased = 0;
-    for (std::size_t i = 0; i < entries_.size(); ++i) {
-      if (keys_[i] != 0 && predicate(keys_[i], entries_[i])) {
-        erase(&entries_[i]);
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      if (slots_[i].key != 0 && predicate(slots_[i].key, slots_[i].entry)) {
+        erase(&slots_[i].entry);
         ++erased;
       }
     }
@@ -141,46 +146,39 @@ class AssocArray {
   }
 
  private:
-  using Age = std::uint16_t;
+  using Age = std::uint8_t;
   static constexpr std::size_t kChunk = 16;
   static constexpr Age kSrripDistant = 3;
   static constexpr Age kSrripLong = 2;
 
+  struct Slot {
+    Key key;
+    Entry entry;
+  };
+
   // Sixteen ways of a set, in the shape of the host's vector registers.
-  struct alignas(64) Chunk {
-    typedef std::uint8_t Tags __attribute__((vector_size(16)));
-    typedef std::uint16_t Ages __attribute__((vector_size(16)));
+  struct alignas(32) Chunk {
+    typedef std::uint8_t Bytes __attribute__((vector_size(16)));
 
     std::uint8_t tags[kChunk];
     Age ages[kChunk];  // LRU: order of use in the set, 1 the newest, 0 never used; SRRIP: re-reference prediction
 
-    // Bit w: way w has this tag.
-    unsigned ways_with(std::uint8_t tag) const {
-      Tags all;
-      std::memcpy(&all, tags, sizeof all);
-      return mask(all == tag);
-    }
-    // Bit w: way w has this age.
-    unsigned ways_aged(Age wanted) const {
-      Ages low, high;
-      std::memcpy(&low, ages, sizeof low);
-      std::memcpy(&high, ages + kChunk / 2, sizeof high);
-      // The comparisons give 0 or -1 in 16 bits; the low bytes of both halves side by side are a mask of bytes.
-      const auto halves = __builtin_shufflevector((Tags)(low == wanted), (Tags)(high == wanted), 0, 2, 4, 6, 8, 10, 12,
-                                                  14, 16, 18, 20, 22, 24, 26, 28, 30);
-      return mask(halves);
-    }
+    // Bit w: way w has this tag, or age.
+    unsigned ways_with(std::uint8_t tag) const { return mask(load(tags) == tag); }
+    unsigned ways_aged(Age wanted) const { return mask(load(ages) == wanted); }
     // Everyone younger than that grows older.
     void age_those_below(Age limit) {
-      for (std::size_t half = 0; half < kChunk; half += kChunk / 2) {
-        Ages some;
-        std::memcpy(&some, ages + half, sizeof some);
-        some -= (Ages)(some - 1 < limit);
-        std::memcpy(ages + half, &some, sizeof some);
-      }
+      Bytes all = load(ages);
+      all -= (Bytes)(all - 1 < limit);
+      std::memcpy(ages, &all, sizeof all);
     }
 
    private:
+    static Bytes load(const std::uint8_t* from) {
+      Bytes all;
+      std::memcpy(&all, from, sizeof all);
+      return all;
+    }
     template <class Vector>
     static unsigned mask(Vector bytes) {
 #if defined(__SSE2__)
@@ -194,15 +192,35 @@ class AssocArray {
     }
   };
 
+  static bool any(const Entry& /*entry*/) { return true; }
   // A nonzero byte that spreads over what differs between the keys of a set.
   static std::uint8_t tag_of(Key key) { return static_cast<std::uint8_t>(key * 0x9e3779b97f4a7c15 >> 56 | 1); }
+  static Slot* slot_of(const Entry* entry) {
+    const std::byte* const slot = reinterpret_cast<const std::byte*>(entry) - offsetof(Slot, entry);
+    return const_cast<Slot*>(reinterpret_cast<const Slot*>(slot));
+  }
+  // Whether a byte is too small for an age.
+  bool wide() const { return policy_ == Replacement::lru && ways_ > 255; }
 
-  std::size_t index_of(const Entry* entry) const { return static_cast<std::size_t>(entry - &entries_[0]); }
-  Chunk& chunk_at(std::size_t set, std::size_t chunk) { return chunk_array_[set * chunks_ + chunk]; }
-  std::uint8_t& tag(std::size_t set, std::size_t way) { return chunk_at(set, way / kChunk).tags[way % kChunk]; }
-  Age& age(std::size_t set, std::size_t way) { return chunk_at(set, way / kChunk).ages[way % kChunk]; }
+  Chunk& chunk_at(std::size_t set, std::size_t way) { return chunk_array_[set * chunks_ + way / kChunk]; }
+  std::uint8_t& tag(std::size_t set, std::size_t way) { return chunk_at(set, way).tags[way % kChunk]; }
+  Age& age(std::size_t set, std::size_t way) { return chunk_at(set, way).ages[way % kChunk]; }
+  Place place_of(std::size_t set, std::size_t way) { return {&slots_[set * ways_ + way].entry, way}; }
 
-  void use(std::size_t set, std::size_t way) {
+  template <class Match>
+  Place look(std::size_t set, Key key, Match match) {
+    const std::uint8_t tag = tag_of(key);
+    Slot* const slots = &slots_[set * ways_];
+    for (std::size_t first = 0; first < ways_; first += kChunk) {
+      for (unsigned same = chunk_at(set, first).ways_with(tag); same != 0; same &= same - 1) {
+        const std::size_t way = first + static_cast<unsigned>(std::countr_zero(same));
+        if (slots[way].key == key && match(slots[way].entry)) return {&slots[way].entry, way};
+      }
+    }
+    return {nullptr, 0};
+  }
+
+  void count_use(std::size_t set, std::size_t way) {
     switch (policy_) {
       case Replacement::lru: make_newest(set, way); break;
       case Replacement::plru: point_away_from(set, way); break;
@@ -212,25 +230,42 @@ class AssocArray {
   }
 
   void make_newest(std::size_t set, std::size_t way) {
+    if (!wide_ages_.empty()) return make_newest_wide(set, way);
     Age& own = age(set, way);
     if (own == 1) return;
     const auto limit = static_cast<Age>(own - 1);  // of never used: everyone
-    for (std::size_t chunk = 0; chunk < chunks_; ++chunk) chunk_at(set, chunk).age_those_below(limit);
+    for (std::size_t first = 0; first < ways_; first += kChunk) chunk_at(set, first).age_those_below(limit);
     own = 1;
+  }
+
+  void make_newest_wide(std::size_t set, std::size_t way) {
+    const auto ages = wide_ages_.subspan(set * ways_, ways_);
+    const auto limit = static_cast<std::uint16_t>(ages[way] - 1);
+    for (std::uint16_t& other : ages) {
+      if (static_cast<std::uint16_t>(other - 1) < limit) ++other;
+    }
+    ages[way] = 1;
   }
 
   // Only asked when the set is full.
   std::size_t choose(std::size_t set) {
     switch (policy_) {
-      case Replacement::lru:
-        for (std::size_t chunk = 0; chunk < chunks_; ++chunk) {
-          const unsigned oldest = chunk_at(set, chunk).ways_aged(static_cast<Age>(ways_));
-          if (oldest != 0) return chunk * kChunk + static_cast<unsigned>(std::countr_zero(oldest));
-        }
-        return 0;
+      case Replacement::lru: return choose_oldest(set);
       case Replacement::plru: return follow_tree(set);
       case Replacement::srrip: return choose_distant(set);
       case Replacement::random: return next_random() % ways_;
+    }
+    return 0;
+  }
+
+  std::size_t choose_oldest(std::size_t set) {
+    if (!wide_ages_.empty()) {
+      const auto ages = wide_ages_.subspan(set * ways_, ways_);
+      return static_cast<std::size_t>(std::find(ages.begin(), ages.end(), ways_) - ages.begin()) % ways_;
+    }
+    for (std::size_t first = 0; first < ways_; first += kChunk) {
+      const unsigned oldest = chunk_at(set, first).ways_aged(static_cast<Age>(ways_));
+      if (oldest != 0) return first + static_cast<unsigned>(std::countr_zero(oldest));
     }
     return 0;
   }
@@ -282,8 +317,8 @@ class AssocArray {
   Replacement policy_;
   std::uint64_t random_state_;
   LazyArray<Chunk> chunk_array_;
-  LazyArray<Key> keys_;
-  LazyArray<Entry> entries_;
+  LazyArray<Slot> slots_;
+  LazyArray<std::uint16_t> wide_ages_;  // LRU of sets too large for Age
   LazyArray<std::uint64_t> trees_;
 };
 

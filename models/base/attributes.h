@@ -45,24 +45,31 @@ struct TimeSplit {
   }
 };
 
-struct Attributes : tlm::tlm_extension<Attributes> {
-  // The request.
+/// Who makes a request, in which address space, and why.
+struct RequestInfo {
   std::uint32_t requester = 0;  ///< core or device number
   std::uint32_t pasid = 0;      ///< process of a device's access
+  std::uint32_t key_id = 0;     ///< memory-encryption key, 0 for none
   std::uint16_t asid = 0;       ///< address space of a core's access
   std::uint16_t vmid = 0;       ///< virtual machine
   AccessKind access = AccessKind::read;
   Privilege privilege = Privilege::supervisor;
   Origin origin = Origin::demand;
-  bool translated = false;   ///< the address is already translated (ATS)
+  bool translated = false;  ///< the address is already translated (ATS)
+  bool uncached = false;    ///< the page's memory type forbids caching
+};
+
+struct Attributes : tlm::tlm_extension<Attributes>, RequestInfo {
+  // The request.
   bool timing_only = false;  ///< nobody looks at the data: the data pointer may be null and no bytes move
-  bool uncached = false;     ///< the page's memory type forbids caching
   bool keeps_time = false;   ///< asking for a direct pointer: a model that moves bytes beside the time it keeps itself
-  std::uint32_t key_id = 0;  ///< memory-encryption key, 0 for none
 
   // The answer.
   Fault fault;
   TimeSplit time;
+
+  const RequestInfo& info() const { return *this; }
+  RequestInfo& info() { return *this; }
 
   tlm::tlm_extension_base* clone() const override { return new Attributes(*this); }
   void copy_from(const tlm::tlm_extension_base& other) override { *this = static_cast<const Attributes&>(other); }

@@ -4,6 +4,8 @@
 
 namespace pagoda {
 
+void Distribution::grow(std::size_t size) { buckets_.resize(size); }
+
 std::uint64_t Distribution::quantile(double fraction) const {
   if (count_ == 0) return 0;
   const auto wanted =

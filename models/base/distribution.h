@@ -16,12 +16,13 @@ class Distribution {
  public:
   void record(std::uint64_t value) {
     const std::size_t bucket = bucket_of(value);
-    if (bucket >= buckets_.size()) buckets_.resize(bucket + 1);
+    if (bucket >= buckets_.size()) [[unlikely]]
+      grow(bucket + 1);
     ++buckets_[bucket];
     ++count_;
     sum_ += value;
-    min_ = std::min(min_, value);
-    max_ = std::max(max_, value);
+    if (value < min_) min_ = value;
+    if (value > max_) max_ = value;
   }
 
   std::uint64_t count() const { return count_; }
@@ -37,14 +38,16 @@ class Distribution {
   void merge(const Distribution& other);
 
  private:
-  static constexpr int kPrecisionBits = 6;
+  static constexpr unsigned kPrecisionBits = 6;
 
   // 2^k .. 2^(k+1)-1 falls into 64 buckets; below 128 every value has its own.
   static std::size_t bucket_of(std::uint64_t value) {
-    const int magnitude = static_cast<int>(std::bit_width(value | 1)) - 1;
-    const int shift = std::max(0, magnitude - kPrecisionBits);
-    return (static_cast<std::size_t>(shift) << kPrecisionBits) + (value >> shift);
+    if (value < std::uint64_t{2} << kPrecisionBits) return value;
+    const unsigned shift = static_cast<unsigned>(std::bit_width(value)) - 1 - kPrecisionBits;
+    return (std::size_t{shift} << kPrecisionBits) + (value >> shift);
   }
+
+  void grow(std::size_t size);
 
   std::vector<std::uint64_t> buckets_;
   std::uint64_t count_ = 0;

@@ -26,6 +26,7 @@ class LazyArray {
   }
 
   std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
   T& operator[](std::size_t index) { return data_[index]; }
   const T& operator[](std::size_t index) const { return data_[index]; }
   std::span<T> subspan(std::size_t first, std::size_t count) { return {data_ + first, count}; }

@@ -5,13 +5,12 @@
 // is in the annotated delay (IEEE 1666-2011, 15.2.6.4: TLM_COMPLETED on BEGIN_REQ).
 #pragma once
 
-#include <tlm>
+#include "pagoda/base/timed_target.h"
 
 namespace pagoda {
 
 template <class Owner, sc_core::sc_port_policy Policy = sc_core::SC_ONE_OR_MORE_BOUND>
-class TargetSocket : public tlm::tlm_target_socket<32, tlm::tlm_base_protocol_types, 0, Policy>,
-                     private tlm::tlm_fw_transport_if<> {
+class TargetSocket : public tlm::tlm_target_socket<32, tlm::tlm_base_protocol_types, 0, Policy>, private TimedPort {
  public:
   using Transport = void (Owner::*)(tlm::tlm_generic_payload&, sc_core::sc_time&);
   using Debug = unsigned (Owner::*)(tlm::tlm_generic_payload&);
@@ -28,6 +27,9 @@ class TargetSocket : public tlm::tlm_target_socket<32, tlm::tlm_base_protocol_ty
     debug_ = debug;
     direct_pointer_ = direct_pointer;
   }
+
+  /// Who serves requests for time alone; without, initiators use b_transport for those too.
+  void serve_timed(TimedTarget* target) { timed_target_ = target; }
 
   /// Takes direct pointers back from all initiators.
   void invalidate_direct_pointers(sc_dt::uint64 start, sc_dt::uint64 end) {

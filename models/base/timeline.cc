@@ -2,23 +2,31 @@
 
 namespace pagoda {
 
-Ps Timeline::reserve_before_horizon(Ps floor, Ps earliest, Ps duration) {
-  forget(floor);
-  const Gap gap = find(earliest, duration);
-  insert(gap.before, gap.start, gap.start + duration);
-  return gap.start;
-}
-
-void Timeline::occupy(Ps floor, Ps start, Ps end) {
+void Timeline::occupy_gap(Ps floor, Ps start, Ps end) {
   if (start >= end) return;
-  if (start >= horizon_) {
-    append(floor, start, end);
-    return;
-  }
   forget(floor);
   const Gap gap = find(start, 1);
   const Ps limit = gap.before < busy_.size() ? busy_[gap.before].start : kNever;
   insert(gap.before, gap.start, std::max(gap.start, std::min(end, limit)));
+}
+
+void Timeline::forget(Ps floor) {
+  while (head_ < busy_.size() && busy_[head_].end <= floor) ++head_;
+  if (head_ == busy_.size()) {
+    busy_.clear();
+    head_ = 0;
+  } else if (head_ >= 64 && head_ * 2 >= busy_.size()) {
+    busy_.erase(busy_.begin(), busy_.begin() + static_cast<std::ptrdiff_t>(head_));
+    head_ = 0;
+  }
+}
+
+// Before more host memory is taken: perhaps the past can be forgotten.
+void Timeline::make_room(Ps floor) {
+  forget(floor);
+  busy_.erase(busy_.begin(), busy_.begin() + static_cast<std::ptrdiff_t>(head_));
+  head_ = 0;
+  if (busy_.size() * 2 > busy_.capacity()) busy_.reserve(std::max<std::size_t>(16, 2 * busy_.capacity()));
 }
 
 bool Timeline::busy_at(Ps time) const {
@@ -55,7 +63,8 @@ void Timeline::insert(std::size_t before, Ps start, Ps end) {
   } else {
     busy_.insert(at, Interval{start, end});
   }
-  horizon_ = std::max(horizon_, end);
+  horizon_ = busy_.back().end;
+  last_start_ = busy_.back().start;
 }
 
 std::size_t Servers::busy_at(Ps time) const {
@@ -66,16 +75,13 @@ std::size_t Servers::busy_at(Ps time) const {
 Servers::Slot Servers::earliest_server(Ps earliest, Ps duration) {
   const Ps asked = earliest;
   earliest = no_room_.skip(earliest, duration);
-  for (std::size_t i = 0; i < lines_.size(); ++i) {
-    if (lines_[i].horizon() <= earliest) return {i, earliest};
-  }
   Slot best{0, kNever};
   for (std::size_t i = 0; i < lines_.size(); ++i) {
     const Ps start = lines_[i].first_free(earliest, duration);
+    if (start == earliest) return {i, start};
     if (start < best.start) best = {i, start};
-    if (start == earliest) break;
   }
-  if (best.start > asked) no_room_.remember(asked, duration, best.start);
+  no_room_.remember(asked, duration, best.start);
   return best;
 }
 

@@ -1,21 +1,18 @@
 // Contention as reservation: when can a busy thing serve a request that reaches it at a given time?
 //
-// Models: one server, or k equal ones, each busy with one request at a time: a TLB port, a walker slot, a
-// miss register, a bus. Does not model: preemption, or the order in which a queue in front of the server is
-// kept (a request takes the earliest time that is free, so late comers fill gaps).
+// Models: one server, or k equal ones, each busy with one request at a time for as long as that takes: a walker slot, a miss
+// register, an entry of a write buffer. (For ports and lanes, see ports.h.) Does not model: preemption, or the order in which
+// a queue in front of the server is kept (a request takes the earliest time that is free, so late comers fill gaps).
 //
-// Requests come in call order, which is not time order: decoupled initiators run ahead of each other by up to
-// a quantum, and one initiator's request may be delayed by a page walk behind its successors. A timeline
-// therefore keeps the gaps between its reservations and lets a request that arrives later in call order but
-// earlier in time fit into one. What ends at or before `floor`, the time before which nobody can ask any more
-// (kernel time), is forgotten.
+// Requests come in call order, which is not time order: decoupled initiators run ahead of each other by up to a quantum, and
+// one initiator's request may be delayed by a page walk behind its successors. A timeline therefore keeps the gaps between
+// its reservations and lets a request that arrives later in call order but earlier in time fit into one. What ends at or
+// before `floor`, the time before which nobody can ask any more (kernel time), is forgotten.
 //
-// Cost: appending at the end is constant time; inserting into the past is linear in the reservations passed
-// over.
+// Cost: appending at the end is constant time; inserting into the past is linear in the reservations passed over.
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <vector>
 
@@ -32,19 +29,15 @@ class Timeline {
     return reaches_last(earliest) ? horizon_ : find(earliest, duration).start;
   }
 
-  /// Reserves the first free `duration` from `earliest` on and returns when it starts.
-  Ps reserve(Ps floor, Ps earliest, Ps duration) {
-    if (earliest < horizon_) {
-      if (!reaches_last(earliest)) return reserve_before_horizon(floor, earliest, duration);
-      earliest = horizon_;
-    }
-    append(floor, earliest, earliest + duration);
-    return earliest;
-  }
-
   /// Marks [start, end) as busy; the caller got `start` from this timeline but learned the end only later.
   /// What already lies there stays, so a reservation that turned out longer than its gap is cut to the gap.
-  void occupy(Ps floor, Ps start, Ps end);
+  void occupy(Ps floor, Ps start, Ps end) {
+    if (start >= horizon_) {
+      append(floor, start, end);
+    } else {
+      occupy_gap(floor, start, end);
+    }
+  }
 
   /// The end of the last reservation; 0 if there is none.
   Ps horizon() const { return horizon_; }
@@ -62,34 +55,29 @@ class Timeline {
   };
 
   // No gap lies behind a time before the horizon: it falls into the last reservation.
-  bool reaches_last(Ps time) const { return busy_.size() > head_ && busy_.back().start <= time; }
-  Ps reserve_before_horizon(Ps floor, Ps earliest, Ps duration);
+  bool reaches_last(Ps time) const { return last_start_ <= time; }
+  void occupy_gap(Ps floor, Ps start, Ps end);
   Gap find(Ps earliest, Ps duration) const;
   void insert(std::size_t before, Ps start, Ps end);
 
   void append(Ps floor, Ps start, Ps end) {
-    if (busy_.size() > head_ && busy_.back().end == start) {
+    if (start >= end) return;
+    if (horizon_ == start && busy_.size() > head_) {
       busy_.back().end = end;
-    } else if (start < end) {
-      forget(floor);
+    } else {
+      if (busy_.size() == busy_.capacity()) make_room(floor);
       busy_.push_back({start, end});
+      last_start_ = start;
     }
-    horizon_ = std::max(horizon_, end);
+    horizon_ = end;
   }
 
-  void forget(Ps floor) {
-    while (head_ < busy_.size() && busy_[head_].end <= floor) ++head_;
-    if (head_ == busy_.size()) {
-      busy_.clear();
-      head_ = 0;
-    } else if (head_ >= 64 && head_ * 2 >= busy_.size()) {
-      busy_.erase(busy_.begin(), busy_.begin() + static_cast<std::ptrdiff_t>(head_));
-      head_ = 0;
-    }
-  }
+  void forget(Ps floor);
+  void make_room(Ps floor);
 
   std::vector<Interval> busy_;  // those before head_ are forgotten
   std::size_t head_ = 0;
+  Ps last_start_ = 0;  // of the last reservation
   Ps horizon_ = 0;
 };
 
@@ -127,22 +115,17 @@ class Servers {
 
   std::size_t count() const { return lines_.size(); }
 
-  /// Reserves `duration` on the server that can start first and returns that start.
-  Ps reserve(Ps floor, Ps earliest, Ps duration) {
-    if (lines_.empty()) return earliest;
-    Timeline* best = &lines_.front();
-    if (best->horizon() > earliest && lines_.size() > 1) best = &lines_[earliest_server(earliest, duration).server];
-    return best->reserve(floor, earliest, duration);
-  }
-
   /// For work whose end is known only once it is done: finds the server that can start first and is then free
   /// for the `expected` time. Follow with release(); work that takes longer than its gap is cut to the gap.
   Slot acquire(Ps earliest, Ps expected) {
-    if (lines_.empty() || lines_.front().horizon() <= earliest) return {0, earliest};
+    if (lines_.empty()) return {0, earliest};
+    if (lines_[next_].horizon() <= earliest) return {next_, earliest};
     return earliest_server(earliest, expected);
   }
   void release(Ps floor, Slot slot, Ps end) {
-    if (!lines_.empty()) lines_[slot.server].occupy(floor, slot.start, end);
+    if (lines_.empty()) return;
+    lines_[slot.server].occupy(floor, slot.start, end);
+    next_ = slot.server + 1 == lines_.size() ? 0 : slot.server + 1;
   }
 
   std::size_t busy_at(Ps time) const;
@@ -151,6 +134,7 @@ class Servers {
   Slot earliest_server(Ps earliest, Ps duration);
 
   std::vector<Timeline> lines_;
+  std::size_t next_ = 0;  // used longest ago if they are used in turn, and then the first to be free
   NoRoom no_room_;
 };
 

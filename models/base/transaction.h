@@ -21,7 +21,7 @@ class Transaction {
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
 
-  /// Makes it a fresh request. With `data` null the access is timing-only.
+  /// Makes it a fresh request, whatever it was before. With `data` null the access is timing-only.
   void prepare(tlm::tlm_command command, Addr address, unsigned length, unsigned char* data) {
     payload.set_command(command);
     payload.set_address(address);
@@ -31,8 +31,11 @@ class Transaction {
     payload.set_byte_enable_ptr(nullptr);
     payload.set_dmi_allowed(false);
     payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+    payload.set_byte_enable_length(0);
+    attributes.info() = {};
     attributes.timing_only = data == nullptr;
-    if (attributes.fault) attributes.fault = {};
+    attributes.keeps_time = false;
+    attributes.fault = {};
     attributes.time = {};
   }
 

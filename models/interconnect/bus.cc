@@ -20,9 +20,15 @@ Bus::Bus(const sc_core::sc_module_name& name, const BusConfig& config)
       period_(validated(config, this->name()).period()),
       latency_(config.latency.at(period_)),
       width_(config.width.count),
-      lanes_(config.lanes) {
+      lanes_(config.lanes, period_) {
   in.serve(this, &Bus::b_transport, &Bus::debug, &Bus::direct_pointer);
+  in.serve_timed(this);
   out.register_invalidate_direct_mem_ptr(this, &Bus::invalidate_direct_pointers);
+}
+
+void Bus::end_of_elaboration() {
+  below_ = std::vector<Downlink>(out.size());
+  for (unsigned i = 0; i < out.size(); ++i) below_[i].bind(*out[static_cast<int>(i)]);
 }
 
 void Bus::map(Addr base, std::uint64_t size, int output) { ranges_.push_back({base, size, output}); }
@@ -34,6 +40,17 @@ const Bus::Range* Bus::route(Addr address) const {
   return nullptr;
 }
 
+TimedAnswer Bus::access(TimedRequest& request, Ps at) {
+  const Range* range = route(request.address);
+  if (range == nullptr) return {at, tlm::TLM_ADDRESS_ERROR_RESPONSE};
+  const bool write = request.is_write();
+  const std::uint64_t bytes = request.bytes;
+  TimeSplit& time = *request.time;
+  TimedAnswer answer = below_[static_cast<std::size_t>(range->output)].access(request, enter(bytes, write, at, time));
+  if (!write) answer.done = carry(bytes, answer.done, time);
+  return answer;
+}
+
 void Bus::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   const Range* range = route(payload.get_address());
   if (range == nullptr) {
@@ -41,32 +58,37 @@ void Bus::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay
     return;
   }
   const AttributesOf owner(payload);
-  Attributes& attributes = *owner;
-  const Ps floor = kernel_now();
+  TimeSplit& time = owner->time;
   const std::uint64_t bytes = payload.get_data_length();
-  const Ps transfer = (bytes + width_ - 1) / width_ * period_;
-  Ps now = floor + delay.value();
-  const auto carry = [&] {
-    const Ps start = lanes_.reserve(floor, now, transfer);
-    lanes_probe_.during(start, start + transfer);
-    attributes.time[TimePart::queue] += start - now;
-    attributes.time[TimePart::link] += transfer;
-    wait_ += start - now;
-    busy_ += transfer;
-    now = start + transfer;
-  };
+  delay = delay_until(enter(bytes, payload.is_write(), local_time(delay), time));
+  out[range->output]->b_transport(payload, delay);
+  if (payload.is_read()) delay = delay_until(carry(bytes, local_time(delay), time));
+}
+
+// Takes a request on, with the data of a write; when it reaches the target.
+inline Ps Bus::enter(std::uint64_t bytes, bool write, Ps at, TimeSplit& time) {
   ++requests_;
   bytes_ += bytes;
-  attributes.time[TimePart::link] += latency_;
-  now += latency_;
-  if (payload.is_write()) carry();
-  delay = delay_until(now);
-  out[range->output]->b_transport(payload, delay);
-  if (payload.is_read()) {
-    now = local_time(delay);
-    carry();
-    delay = delay_until(now);
+  time[TimePart::link] += latency_;
+  return write ? carry(bytes, at + latency_, time) : at + latency_;
+}
+
+// Carries data over a lane; when its last byte has arrived.
+Ps Bus::carry(std::uint64_t bytes, Ps at, TimeSplit& time) {
+  if (bytes == 0) return at;
+  if (bytes != usual_bytes_) {
+    usual_bytes_ = bytes;
+    usual_cycles_ = (bytes + width_ - 1) / width_;
   }
+  const std::uint64_t cycles = usual_cycles_;
+  const Ps transfer = cycles * period_;
+  const Ps start = lanes_.reserve(at, cycles);
+  lanes_probe_.during(start, start + transfer);
+  time[TimePart::queue] += start - at;
+  time[TimePart::link] += transfer;
+  wait_ += start - at;
+  busy_ += transfer;
+  return start + transfer;
 }
 
 unsigned Bus::debug(tlm::tlm_generic_payload& payload) {
@@ -83,7 +105,8 @@ bool Bus::direct_pointer(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi) {
   return true;
 }
 
-void Bus::invalidate_direct_pointers(int /*id*/, sc_dt::uint64 start, sc_dt::uint64 end) {
+void Bus::invalidate_direct_pointers(int id, sc_dt::uint64 start, sc_dt::uint64 end) {
+  below_[static_cast<std::size_t>(id)].data().forget_pointers();
   in.invalidate_direct_pointers(start, end);
 }
 

@@ -13,12 +13,12 @@
 
 #include <tlm_utils/multi_passthrough_initiator_socket.h>
 
-#include "pagoda/base/attributes.h"
 #include "pagoda/base/config_schema.h"
+#include "pagoda/base/downlink.h"
 #include "pagoda/base/module.h"
+#include "pagoda/base/ports.h"
 #include "pagoda/base/probe.h"
 #include "pagoda/base/target_socket.h"
-#include "pagoda/base/timeline.h"
 #include "pagoda/base/units.h"
 
 namespace pagoda {
@@ -34,7 +34,7 @@ struct BusConfig {
   static const ConfigInfo& config_info();
 };
 
-class Bus : public Module {
+class Bus : public Module, private TimedTarget {
  public:
   TargetSocket<Bus> in{"in"};
   tlm_utils::multi_passthrough_initiator_socket<Bus> out{"out"};
@@ -54,7 +54,11 @@ class Bus : public Module {
     int output;
   };
 
+  void end_of_elaboration() override;
+  TimedAnswer access(TimedRequest& request, Ps at) override;
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  Ps enter(std::uint64_t bytes, bool write, Ps at, TimeSplit& time);
+  Ps carry(std::uint64_t bytes, Ps at, TimeSplit& time);
   unsigned debug(tlm::tlm_generic_payload& payload);
   bool direct_pointer(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
   void invalidate_direct_pointers(int id, sc_dt::uint64 start, sc_dt::uint64 end);
@@ -64,7 +68,10 @@ class Bus : public Module {
   Ps latency_;
   std::uint64_t width_;
   std::vector<Range> ranges_;
-  Servers lanes_;
+  std::vector<Downlink> below_;  // of every output
+  Ports lanes_;
+  std::uint64_t usual_bytes_ = 0;  // of the last transfer, and the cycles that it took: mostly those of a line
+  std::uint64_t usual_cycles_ = 0;
   std::uint64_t requests_ = 0, bytes_ = 0, busy_ = 0, wait_ = 0;
   Probe lanes_probe_;
 };

@@ -21,54 +21,41 @@ void CacheStats::visit(StatVisitor& v) {
 /// The level below, as the core sees it, for one request.
 class Cache::Below {
  public:
-  Below(Cache& cache, const Attributes& cause) : cache_(cache), cause_(cause) {}
+  Below(Cache& cache, const TimedRequest& cause) : cache_(cache), cause_(cause) {}
 
   LineFill fetch(Addr line, Ps at, TimeSplit* time) {
-    const auto fill = cache_.transactions_.lease();
-    ask(*fill, tlm::TLM_READ_COMMAND, line, time == nullptr ? Origin::prefetch : cause_.origin);
-    const Ps done = send(*fill, at);
-    cache_.mshr_probe_.during(at, done);
+    const Origin origin = time == nullptr ? Origin::prefetch : cause_.info.origin;
+    const TimedAnswer answer = ask(AccessKind::read, origin, line, at, time);
+    cache_.mshr_probe_.during(at, answer.done);
     cache_.misses_probe_.count(at);
-    if (time != nullptr) {
-      *time += fill->attributes.time;
-      status = fill->payload.get_response_status();
-      // What a component without attributes took is memory time to us.
-      const Ps explained = fill->attributes.time.total();
-      if (explained < done - at) (*time)[TimePart::dram] += done - at - explained;
-    }
-    return {done, fill->payload.is_response_error()};
+    if (time != nullptr) status = answer.status();
+    return {answer.done, !answer.ok()};
   }
 
-  Ps write_back(Addr line, Ps at) {
-    const auto victim = cache_.transactions_.lease();
-    ask(*victim, tlm::TLM_WRITE_COMMAND, line, Origin::writeback);
-    return send(*victim, at);
-  }
+  Ps write_back(Addr line, Ps at) { return ask(AccessKind::write, Origin::writeback, line, at, nullptr).done; }
 
   tlm::tlm_response_status status = tlm::TLM_OK_RESPONSE;
 
  private:
-  void ask(Transaction& transaction, tlm::tlm_command command, Addr line, Origin origin) const {
-    transaction.prepare(command, line, static_cast<unsigned>(cache_.core_.line_size()), nullptr);
-    transaction.attributes.requester = cause_.requester;
-    transaction.attributes.access = command == tlm::TLM_READ_COMMAND ? AccessKind::read : AccessKind::write;
-    transaction.attributes.origin = origin;
-    transaction.attributes.key_id = cause_.key_id;
-  }
-
-  Ps send(Transaction& transaction, Ps at) const {
-    sc_core::sc_time delay = delay_until(at);
-    cache_.memory->b_transport(transaction.payload, delay);
-    return local_time(delay);
+  TimedAnswer ask(AccessKind kind, Origin origin, Addr line, Ps at, TimeSplit* time) const {
+    TimedRequest request{
+        .address = line,
+        .bytes = static_cast<std::uint32_t>(cache_.core_.line_size()),
+        .info = {.requester = cause_.info.requester, .key_id = cause_.info.key_id, .access = kind, .origin = origin},
+        .floor = cause_.floor,
+        .time = time != nullptr ? time : &cache_.nobodys_time_,
+        .fault = cause_.fault};
+    return cache_.below_.access(request, at);
   }
 
   Cache& cache_;
-  const Attributes& cause_;
+  const TimedRequest& cause_;
 };
 
 Cache::Cache(const sc_core::sc_module_name& name, const CacheConfig& config)
-    : Module(name), core_(validated(config, this->name())), data_(memory) {
+    : Module(name), core_(validated(config, this->name())) {
   cpu.serve(this, &Cache::b_transport, &Cache::debug, &Cache::direct_pointer);
+  cpu.serve_timed(this);
   memory.register_invalidate_direct_mem_ptr(this, &Cache::invalidate_direct_mem_ptr);
 }
 
@@ -85,7 +72,7 @@ bool Cache::direct_pointer(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi)
 }
 
 void Cache::invalidate_direct_mem_ptr(sc_dt::uint64 start, sc_dt::uint64 end) {
-  data_.forget_pointers();
+  below_.data().forget_pointers();
   cpu.invalidate_direct_pointers(start, end);
 }
 
@@ -99,50 +86,66 @@ void Cache::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& del
     memory->b_transport(payload, delay);
     return;
   }
-
-  const Request request{
-      .payload = payload,
-      .first = payload.get_address(),
-      .last = payload.get_address() + std::min(length, std::max(1u, payload.get_streaming_width())) - 1,
-      .floor = kernel_now(),
-      .at = local_time(delay)};
-  if (!attributes.timing_only) data_.prefetch(request.first);
-  Below below(*this, attributes);
-  const Addr line = core_.line_of(request.first);
-  const CacheOutcome outcome = line == core_.line_of(request.last) ? serve_line(request, line, attributes.time, below)
-                                                                   : serve_lines(request, attributes.time, below);
-  delay = delay_until(outcome.done);  // of kernel time as it is now: the level below may have waited
-  if (outcome.failed) {
-    payload.set_response_status(below.status);
-    return;
+  DataPath& data = below_.data();
+  if (!attributes.timing_only) data.prefetch(payload.get_address());
+  TimedRequest request{.address = payload.get_address(),
+                       .bytes = std::min(length, std::max(1u, payload.get_streaming_width())),
+                       .info = attributes.info(),
+                       .floor = kernel_now(),
+                       .time = &attributes.time,
+                       .fault = &attributes.fault};
+  request.info.access = payload.is_write() ? AccessKind::write : AccessKind::read;
+  const TimedAnswer answer = serve(request, local_time(delay), payload.get_byte_enable_ptr() == nullptr);
+  delay = delay_until(answer.done);  // of kernel time as it is now: the level below may have waited
+  payload.set_response_status(answer.status());
+  if (answer.ok() && !attributes.timing_only && !data.serve(payload)) {
+    payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
   }
-  const bool moved = attributes.timing_only || data_.serve(payload);
-  payload.set_response_status(moved ? tlm::TLM_OK_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE);
 }
 
-inline CacheOutcome Cache::serve_line(const Request& request, Addr line, TimeSplit& time, Below& below) {
-  const bool write = request.payload.is_write();
-  const bool whole_line = write && line >= request.first && line + core_.line_size() - 1 <= request.last &&
-                          request.payload.get_byte_enable_ptr() == nullptr;
-  return core_.access(
-      {.line = line, .write = write, .whole_line = whole_line, .floor = request.floor, .at = request.at}, time, below);
+TimedAnswer Cache::access(TimedRequest& request, Ps at) {
+  if (core_.repeats(request.address, request.bytes) && !request.info.uncached && request.bytes > 0) {
+    return {core_.access_again(request.is_write(), at, *request.time)};
+  }
+  if (request.info.uncached || request.bytes == 0) return below_.access(request, at);
+  return serve(request, at, true);
+}
+
+// `whole`: a write has all its bytes.
+TimedAnswer Cache::serve(const TimedRequest& request, Ps at, bool whole) {
+  const Addr line = core_.line_of(request.address);
+  if (request.address - line + request.bytes > core_.line_size()) return serve_lines(request, at, whole);
+  Below below(*this, request);
+  const bool write = request.is_write();
+  const CacheOutcome outcome = core_.access({.line = line,
+                                             .write = write,
+                                             .whole_line = write && whole && request.bytes == core_.line_size(),
+                                             .floor = request.floor,
+                                             .at = at},
+                                            *request.time, below);
+  return {outcome.done, outcome.failed ? below.status : tlm::TLM_OK_RESPONSE};
 }
 
 // All lines at once: the last one to be done decides, and explains the time.
-CacheOutcome Cache::serve_lines(const Request& request, TimeSplit& time, Below& below) {
-  CacheOutcome last{request.at, true, false};
+TimedAnswer Cache::serve_lines(const TimedRequest& request, Ps at, bool whole) {
+  TimedAnswer last(at);
   TimeSplit longest;
-  for (Addr line = core_.line_of(request.first);; line += core_.line_size()) {
-    TimeSplit part;
-    const CacheOutcome outcome = serve_line(request, line, part, below);
-    if (outcome.done >= last.done) {
-      last = outcome;
-      longest = part;
+  const Addr end = request.address + request.bytes;
+  for (Addr begin = request.address; begin != end && last.ok();) {
+    TimeSplit time;
+    TimedRequest part = request;
+    part.address = begin;
+    part.bytes = static_cast<std::uint32_t>(std::min(end - begin, core_.line_of(begin) + core_.line_size() - begin));
+    part.time = &time;
+    const TimedAnswer answer = serve(part, at, whole);
+    if (answer.done >= last.done) {
+      last.done = answer.done;
+      longest = time;
     }
-    last.failed = outcome.failed;
-    if (outcome.failed || request.last - line < core_.line_size()) break;
+    last.set_status(answer.status());
+    begin += part.bytes;
   }
-  time += longest;
+  *request.time += longest;
   return last;
 }
 

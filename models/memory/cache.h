@@ -1,26 +1,25 @@
 // A data or instruction cache as a TLM-2.0 module: a thin shell around CacheCore.
 //
-// Sockets: `cpu` (target, any number of initiators) takes requests, `memory` (initiator) is the level below. Both speak the base
-// protocol with b_transport, which adds time to the delay and never waits; requests that straddle lines are
-// served line by line, the last one deciding when they are done. Accesses marked uncached, and commands that
-// are neither read nor write, pass through. transport_dbg passes through; no DMI is granted (an access
-// through a pointer would escape the timing).
+// Sockets: `cpu` (target, any number of initiators) takes requests, `memory` (initiator) is the level below. Both speak the
+// base protocol with b_transport, which adds time to the delay and never waits; requests that straddle lines are served
+// line by line, the last one deciding when they are done. Accesses marked uncached, and commands that are neither read nor
+// write, pass through. transport_dbg passes through, and so do direct pointers for models that keep time themselves
+// (Attributes::keeps_time); nobody else is granted one, as an access through it would escape the timing.
 //
 // Errors: what the level below refuses is answered with its response status, and nothing is filled.
 #pragma once
 
 #include <tlm_utils/simple_initiator_socket.h>
 
+#include "pagoda/base/downlink.h"
 #include "pagoda/base/module.h"
 #include "pagoda/base/probe.h"
 #include "pagoda/base/target_socket.h"
-#include "pagoda/base/transaction.h"
 #include "pagoda/memory/cache_core.h"
-#include "pagoda/memory/data_path.h"
 
 namespace pagoda {
 
-class Cache : public Module {
+class Cache : public Module, private TimedTarget {
  public:
   TargetSocket<Cache> cpu{"cpu"};
   tlm_utils::simple_initiator_socket<Cache> memory{"memory"};
@@ -32,22 +31,19 @@ class Cache : public Module {
 
  private:
   class Below;
-  struct Request {
-    const tlm::tlm_generic_payload& payload;
-    Addr first, last;  // bytes
-    Ps floor, at;
-  };
 
+  void end_of_elaboration() override { below_.bind(*memory.operator->()); }
+  TimedAnswer access(TimedRequest& request, Ps at) override;
+  TimedAnswer serve(const TimedRequest& request, Ps at, bool whole);
+  TimedAnswer serve_lines(const TimedRequest& request, Ps at, bool whole);
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-  CacheOutcome serve_line(const Request& request, Addr line, TimeSplit& time, Below& below);
-  CacheOutcome serve_lines(const Request& request, TimeSplit& time, Below& below);
   unsigned debug(tlm::tlm_generic_payload& payload);
   bool direct_pointer(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
   void invalidate_direct_mem_ptr(sc_dt::uint64 start, sc_dt::uint64 end);
 
   CacheCore core_;
-  DataPath data_;
-  TransactionPool transactions_;
+  Downlink below_;
+  TimeSplit nobodys_time_;  // of requests that no access waits for
   Probe misses_probe_;
   Probe mshr_probe_;
 };

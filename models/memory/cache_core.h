@@ -16,9 +16,9 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
-#include <vector>
 
 #include "pagoda/base/attributes.h"
+#include "pagoda/base/ports.h"
 #include "pagoda/base/stats.h"
 #include "pagoda/base/timeline.h"
 #include "pagoda/memory/cache_config.h"
@@ -62,7 +62,7 @@ class CacheCore {
         period_(config.period()),
         latency_(config.latency.at(period_)),
         lines_(config.geometry()),
-        ports_(config.ports),
+        ports_(config.ports, period_),
         mshrs_(config.mshrs),
         write_buffer_(config.write_buffer),
         prefetcher_(config.prefetch, line_shift_) {}
@@ -73,33 +73,30 @@ class CacheCore {
   CacheStats& stats() { return stats_; }
   const Servers& mshrs() const { return mshrs_; }
 
+  /// Whether the bytes lie in the line used last, and hits to it have no other effect than being counted.
+  bool repeats(Addr address, std::uint64_t bytes) const {
+    const Addr offset = address - last_address_;
+    return offset < line_size() && offset + bytes <= line_size();
+  }
+  /// Serves an access that repeats().
+  Ps access_again(bool write, Ps at, TimeSplit& time) {
+    const Ps looked_up = look(at, time);
+    if (write) last_->dirty = 1;
+    return count_hit(*last_, looked_up, time);
+  }
+
   /// Serves an access and adds where its time went to `time`. `next.fetch(line, at, time)` -> LineFill reads
   /// a line from the level below (`time` null for a prefetch); `next.write_back(line, at)` -> Ps gives it a
   /// dirty one and returns when it has been taken.
   template <class Next>
   CacheOutcome access(const CacheAccess& access, TimeSplit& time, Next& next) {
-    const Ps start = ports_.reserve(access.floor, access.at, period_);
-    stats_.port_wait += start - access.at;
-    time[TimePart::queue] += start - access.at;
-    time[TimePart::cache] += latency_;
-    const Ps looked_up = start + latency_;
-
+    const Ps looked_up = look(access.at, time);
     const std::uint64_t number = access.line >> line_shift_;
     const std::size_t set = lines_.set_of(number);
-    if (Line* line = lines_.find(set, number + 1)) return hit(set, access, *line, looked_up, time, next);
-
-    ++stats_.misses;
-    lines_.prefetch(set);
-    CacheOutcome outcome{looked_up, false, false};
-    if (!access.whole_line) {
-      outcome.done = fetch(access.line, access.floor, looked_up, &time, next, outcome.failed);
-      if (outcome.failed) return outcome;
+    if (Line* line = lines_.use(set, number + 1)) {
+      return hit(access, *line, looked_up, time, next);
     }
-    const Ps before_eviction = outcome.done;
-    outcome.done = fill(set, number, access, outcome.done, next);
-    time[TimePart::queue] += outcome.done - before_eviction;
-    prefetch(access, true, looked_up, next);
-    return outcome;
+    return miss(set, access, looked_up, time, next);
   }
 
   bool holds(Addr address) {
@@ -107,42 +104,72 @@ class CacheCore {
   }
 
  private:
-  // What is kept per line is little, so that large caches fit the host's: when a fill arrives is kept for those under way.
   struct Line {
-    std::uint8_t dirty : 1;
-    std::uint8_t prefetched : 1;  // and not used yet
-    std::uint8_t filling : 1;     // has, or had until lately, a fill in fills_
+    std::uint64_t arrives : 62;  // when its latest fill is there
+    std::uint64_t dirty : 1;
+    std::uint64_t prefetched : 1;  // and not used yet
   };
-  struct Fill {
-    std::uint64_t number;
-    Ps arrives;
-  };
+  using Lines = AssocArray<Line>;
+
+  // When the tags of an access have been looked at.
+  Ps look(Ps at, TimeSplit& time) {
+    const Ps start = ports_.reserve(at);
+    stats_.port_wait += start - at;
+    time[TimePart::queue] += start - at;
+    time[TimePart::cache] += latency_;
+    return start + latency_;
+  }
+
+  // When the data of a line that is there, or on its way, is.
+  Ps count_hit(const Line& line, Ps looked_up, TimeSplit& time) {
+    if (line.arrives <= looked_up) {
+      ++stats_.hits;
+      return looked_up;
+    }
+    ++stats_.misses;
+    ++stats_.merged;
+    time[TimePart::queue] += line.arrives - looked_up;
+    return line.arrives;
+  }
 
   template <class Next>
-  CacheOutcome hit(std::size_t set, const CacheAccess& access, Line& line, Ps looked_up, TimeSplit& time, Next& next) {
-    lines_.touch(set, &line);
+  CacheOutcome hit(const CacheAccess& access, Line& line, Ps looked_up, TimeSplit& time, Next& next) {
     if (access.write) line.dirty = 1;
     const bool first_use = line.prefetched != 0;
     if (first_use) {
       line.prefetched = 0;
       ++stats_.useful_prefetches;
     }
-    CacheOutcome outcome{looked_up, true, false};
-    const Ps arrives = line.filling != 0 ? arrival(access, line) : 0;
-    if (arrives > looked_up) {
-      ++stats_.misses;
-      ++stats_.merged;
-      time[TimePart::queue] += arrives - looked_up;
-      outcome.done = arrives;
+    const CacheOutcome outcome{count_hit(line, looked_up, time), true, false};
+    if (prefetcher_.enabled()) {
+      prefetch(access, first_use, looked_up, next);
     } else {
-      ++stats_.hits;
+      last_ = &line;
+      last_address_ = access.line;
     }
-    prefetch(access, first_use, looked_up, next);
     return outcome;
   }
 
   template <class Next>
-  Ps fetch(Addr line, Ps floor, Ps at, TimeSplit* time, Next& next, bool& failed) {
+  [[gnu::noinline]] CacheOutcome miss(std::size_t set, const CacheAccess& access, Ps looked_up, TimeSplit& time,
+                                      Next& next) {
+    ++stats_.misses;
+    const Lines::Place victim = lines_.victim(set);
+    __builtin_prefetch(victim.entry);  // the host has it by the time of the fill
+    CacheOutcome outcome{looked_up, false, false};
+    if (!access.whole_line) {
+      outcome.done = fetch(access.line, access.floor, looked_up, &time, next, outcome.failed);
+      if (outcome.failed) return outcome;
+    }
+    const Ps before_eviction = outcome.done;
+    outcome.done = fill(victim, set, access, outcome.done, next);
+    time[TimePart::queue] += outcome.done - before_eviction;
+    if (prefetcher_.enabled()) prefetch(access, true, looked_up, next);
+    return outcome;
+  }
+
+  template <class Next>
+  [[gnu::always_inline]] Ps fetch(Addr line, Ps floor, Ps at, TimeSplit* time, Next& next, bool& failed) {
     const Servers::Slot slot = mshrs_.acquire(at, typical_miss_);
     if (time != nullptr) {
       stats_.mshr_wait += slot.start - at;
@@ -157,10 +184,11 @@ class CacheCore {
 
   // Puts the line into the array; returns when its data is there, which a full write buffer may delay.
   template <class Next>
-  Ps fill(std::size_t set, std::uint64_t number, const CacheAccess& access, Ps arrives, Next& next) {
-    Line* victim = lines_.victim(set);
-    const std::uint64_t old = lines_.key_of(victim);
-    const bool evict_dirty = old != 0 && victim->dirty != 0;
+  [[gnu::always_inline]] Ps fill(const typename Lines::Place& place, std::size_t set, const CacheAccess& access,
+                                 Ps arrives, Next& next) {
+    Line& victim = *place.entry;
+    const std::uint64_t old = lines_.key_of(&victim);
+    const bool evict_dirty = old != 0 && victim.dirty != 0;
     if (old != 0) ++stats_.evictions;
     Servers::Slot slot{};
     if (evict_dirty) {
@@ -169,16 +197,15 @@ class CacheCore {
       arrives = slot.start;
       ++stats_.writebacks;
     }
-    lines_.replace(set, victim, number + 1);
-    *victim = {.dirty = access.write, .prefetched = 0, .filling = 1};
-    remember(number, access.floor, arrives);
+    if (last_ == &victim) last_address_ = kNoLine;
+    lines_.replace(set, place, (access.line >> line_shift_) + 1);
+    victim = {.arrives = arrives & (kNever >> 2), .dirty = access.write, .prefetched = 0};
     if (evict_dirty) write_buffer_.release(access.floor, slot, next.write_back((old - 1) << line_shift_, arrives));
     return arrives;
   }
 
   template <class Next>
-  void prefetch(const CacheAccess& access, bool first_use, Ps at, Next& next) {
-    if (!prefetcher_.enabled()) return;
+  [[gnu::noinline]] void prefetch(const CacheAccess& access, bool first_use, Ps at, Next& next) {
     prefetcher_.observe(access.line, first_use, [&](Addr line) {
       const std::uint64_t number = line >> line_shift_;
       const std::size_t set = lines_.set_of(number);
@@ -188,39 +215,22 @@ class CacheCore {
       const Ps arrives = fetch(line, access.floor, at, nullptr, next, failed);
       if (failed) return;
       ++stats_.prefetches;
-      fill(set, number, {.line = line, .floor = access.floor, .at = at}, arrives, next);
-      lines_.find(set, number + 1)->prefetched = 1;
+      const Lines::Place place = lines_.victim(set);
+      fill(place, set, {.line = line, .floor = access.floor, .at = at}, arrives, next);
+      place.entry->prefetched = 1;
     });
-  }
-
-  void remember(std::uint64_t number, Ps floor, Ps arrives) {
-    if (fills_.size() >= forget_fills_at_) {
-      std::erase_if(fills_, [floor](const Fill& fill) { return fill.arrives <= floor; });
-      forget_fills_at_ = std::max<std::size_t>(64, 2 * fills_.size());
-    }
-    fills_.push_back({number, arrives});
-  }
-
-  // When the latest fill of a line arrives; 0 if that lies before anything that can still be asked.
-  Ps arrival(const CacheAccess& access, Line& line) {
-    const std::uint64_t number = access.line >> line_shift_;
-    for (auto fill = fills_.rbegin(); fill != fills_.rend(); ++fill) {
-      if (fill->number != number) continue;
-      if (fill->arrives <= access.floor) break;
-      return fill->arrives;
-    }
-    line.filling = 0;
-    return 0;
   }
 
   unsigned line_shift_;
   Ps period_;
   Ps latency_;
   Ps typical_miss_ = 1;  // what the last miss took: how long a miss register will be busy
-  AssocArray<Line> lines_;
-  std::vector<Fill> fills_;  // in the order they were issued
-  std::size_t forget_fills_at_ = 64;
-  Servers ports_;
+  Lines lines_;
+  // The line used last, unless it has given way since. No line has the address kNoLine.
+  static constexpr Addr kNoLine = ~Addr{0};
+  Line* last_ = nullptr;
+  Addr last_address_ = kNoLine;
+  Ports ports_;
   Servers mshrs_;
   Servers write_buffer_;
   Prefetcher prefetcher_;

@@ -18,36 +18,49 @@ Dram::Dram(const sc_core::sc_module_name& name, const DramConfig& config, Physic
       target_(memory, base, capacity_bytes(config.organisation)),
       base_(base) {
   port.serve(this, &Dram::b_transport, &Dram::debug, &Dram::direct_pointer);
+  port.serve_timed(this);
 }
 
 bool Dram::direct_pointer(tlm::tlm_generic_payload& /*payload*/, tlm::tlm_dmi& dmi) {
   return target_.direct_pointer(dmi);
 }
 
+TimedAnswer Dram::access(TimedRequest& request, Ps at) {
+  if (!target_.contains(request.address, request.bytes)) return {at, tlm::TLM_ADDRESS_ERROR_RESPONSE};
+  return {request.bytes == 0 ? at : serve(request, at)};
+}
+
 void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   if (!target_.accepts(payload)) return;
   const AttributesOf owner(payload);
-  Attributes& attributes = *owner;
-  const std::uint64_t bytes = std::min(payload.get_data_length(), payload.get_streaming_width());
-  if (bytes > 0) {
-    const Ps floor = kernel_now();
-    const Ps arrival = floor + delay.value();
-    const DramResponse response = timing_.access({.address = payload.get_address() - base_,
-                                                  .bytes = bytes,
-                                                  .write = payload.is_write(),
-                                                  .arrival = arrival,
-                                                  .floor = floor});
-    attributes.time[TimePart::dram] += response.service;
-    attributes.time[TimePart::queue] += response.queueing;
-    bytes_by_origin_[static_cast<std::size_t>(attributes.origin)] += bytes;
-    if (payload.is_read()) {
-      read_latency_.record(response.complete - arrival);
-      reads_probe_.during(arrival, response.complete);
-    }
-    if (response.outcome != DramOutcome::hit) row_misses_probe_.count(response.complete);
-    delay = to_sc_time(response.complete - floor);
+  TimedRequest request{.address = payload.get_address(),
+                       .bytes = std::min(payload.get_data_length(), payload.get_streaming_width()),
+                       .info = owner->info(),
+                       .floor = kernel_now(),
+                       .time = &owner->time,
+                       .fault = &owner->fault};
+  request.info.access = payload.is_write() ? AccessKind::write : AccessKind::read;
+  if (request.bytes > 0) delay = delay_until(serve(request, local_time(delay)));
+  target_.serve(payload, owner->timing_only);
+}
+
+// When a request inside the memory is done.
+inline Ps Dram::serve(const TimedRequest& request, Ps at) {
+  const bool write = request.is_write();
+  const DramResponse response = timing_.access({.address = request.address - base_,
+                                                .bytes = request.bytes,
+                                                .write = write,
+                                                .arrival = at,
+                                                .floor = request.floor});
+  (*request.time)[TimePart::dram] += response.service;
+  (*request.time)[TimePart::queue] += response.queueing;
+  bytes_by_origin_[static_cast<std::size_t>(request.info.origin)] += request.bytes;
+  if (!write) {
+    read_latency_.record(response.complete - at);
+    reads_probe_.during(at, response.complete);
   }
-  target_.serve(payload, attributes.timing_only);
+  if (response.outcome != DramOutcome::hit) row_misses_probe_.count(response.complete);
+  return response.complete;
 }
 
 void Dram::finish(Ps end) {

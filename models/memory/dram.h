@@ -13,7 +13,7 @@
 
 namespace pagoda {
 
-class Dram : public Module {
+class Dram : public Module, private TimedTarget {
  public:
   TargetSocket<Dram> port{"port"};
 
@@ -27,6 +27,8 @@ class Dram : public Module {
   void visit_probes(ProbeVisitor& visitor) override;
 
  private:
+  TimedAnswer access(TimedRequest& request, Ps at) override;
+  Ps serve(const TimedRequest& request, Ps at);
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   unsigned debug(tlm::tlm_generic_payload& payload) { return target_.debug(payload); }
   bool direct_pointer(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);

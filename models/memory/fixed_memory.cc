@@ -16,8 +16,9 @@ const ConfigInfo& FixedMemoryConfig::config_info() {
 }
 
 FixedMemory::FixedMemory(const sc_core::sc_module_name& name, const FixedMemoryConfig& config, PhysicalMemory& memory)
-    : Module(name), target_(memory), latency_(to_sc_time(validated(config, this->name()).latency.value)) {
+    : Module(name), target_(memory), latency_(validated(config, this->name()).latency.value) {
   port.serve(this, &FixedMemory::b_transport, &FixedMemory::debug, &FixedMemory::direct_pointer);
+  port.serve_timed(this);
 }
 
 void FixedMemory::visit_stats(StatVisitor& v) {
@@ -25,14 +26,20 @@ void FixedMemory::visit_stats(StatVisitor& v) {
   v.counter("writes", writes_, kCount, "write requests");
 }
 
+TimedAnswer FixedMemory::access(TimedRequest& request, Ps at) {
+  if (!target_.contains(request.address, request.bytes)) return {at, tlm::TLM_ADDRESS_ERROR_RESPONSE};
+  ++(request.is_write() ? writes_ : reads_);
+  (*request.time)[TimePart::dram] += latency_;
+  return {at + latency_};
+}
+
 void FixedMemory::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   if (!target_.accepts(payload)) return;
   const AttributesOf owner(payload);
-  Attributes& attributes = *owner;
   ++(payload.is_write() ? writes_ : reads_);
-  delay += latency_;
-  attributes.time[TimePart::dram] += latency_.value();
-  target_.serve(payload, attributes.timing_only);
+  delay += to_sc_time(latency_);
+  owner->time[TimePart::dram] += latency_;
+  target_.serve(payload, owner->timing_only);
 }
 
 }  // namespace pagoda

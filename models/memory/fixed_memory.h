@@ -15,7 +15,7 @@ struct FixedMemoryConfig {
   static const ConfigInfo& config_info();
 };
 
-class FixedMemory : public Module {
+class FixedMemory : public Module, private TimedTarget {
  public:
   TargetSocket<FixedMemory> port{"port"};
 
@@ -24,12 +24,13 @@ class FixedMemory : public Module {
   void visit_stats(StatVisitor& visitor) override;
 
  private:
+  TimedAnswer access(TimedRequest& request, Ps at) override;
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   unsigned debug(tlm::tlm_generic_payload& payload) { return target_.debug(payload); }
   bool direct_pointer(tlm::tlm_generic_payload& /*payload*/, tlm::tlm_dmi& dmi) { return target_.direct_pointer(dmi); }
 
   MemoryTarget target_;
-  sc_core::sc_time latency_;
+  Ps latency_;
   std::uint64_t reads_ = 0;
   std::uint64_t writes_ = 0;
 };

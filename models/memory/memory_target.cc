@@ -20,9 +20,7 @@ bool MemoryTarget::accepts(tlm::tlm_generic_payload& payload) const {
     payload.set_response_status(tlm::TLM_BURST_ERROR_RESPONSE);
     return false;
   }
-  const std::uint64_t bytes = std::min(length, payload.get_streaming_width());
-  const Addr offset = payload.get_address() - base_;
-  if (bytes > size_ || offset > size_ - bytes) {
+  if (!contains(payload.get_address(), std::min(length, payload.get_streaming_width()))) {
     payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
     return false;
   }

@@ -18,6 +18,8 @@ class MemoryTarget {
   /// Checks command and bounds. If the payload cannot be served its response status is set and the answer is
   /// false.
   bool accepts(tlm::tlm_generic_payload& payload) const;
+  /// Whether a request of so many bytes lies inside.
+  bool contains(Addr address, std::uint64_t bytes) const { return bytes <= size_ && address - base_ <= size_ - bytes; }
   /// Moves the bytes of an accepted payload and sets its response status.
   void serve(tlm::tlm_generic_payload& payload, bool timing_only);
 

@@ -59,14 +59,11 @@ class Prefetcher {
   std::int64_t learned_stride(Addr line) {
     const auto number = static_cast<std::int64_t>(line >> line_shift_);
     const std::uint64_t key = (line >> kRegionShift) + 1;
-    Region* region = regions_.find(0, key);
+    Region* region = regions_.use(0, key);
     if (region == nullptr) {
-      region = regions_.victim(0);
-      regions_.replace(0, region, key);
-      *region = {number, 0, 0};
+      *regions_.insert(0, key) = {number, 0, 0};
       return 0;
     }
-    regions_.touch(0, region);
     const std::int64_t step = number - region->last_line;
     if (step == 0) return 0;
     if (step == region->stride) {

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include <boost/container/small_vector.hpp>
+
+#include "pagoda/mmu/table_port.h"
 #include "pagoda/paging/run_walk.h"
 
 namespace pagoda {
@@ -23,54 +26,6 @@ AccessKind kind_of(const tlm::tlm_generic_payload& payload, const Attributes& at
 
 }  // namespace
 
-/// Page tables as the walker reaches them: 8-byte accesses through a socket.
-class Mmu::Tables final : public TableMemory {
- public:
-  Tables(Mmu& mmu, Below& below, std::uint32_t requester) : mmu_(mmu), below_(below), requester_(requester) {}
-
-  Answer read(Addr address, Ps at) override {
-    Answer answer;
-    access(tlm::TLM_READ_COMMAND, address, &answer.value, at, answer);
-    return answer;
-  }
-
-  // Nothing else runs between the look at the old value and the write: neither waits.
-  Answer compare_and_swap(Addr address, std::uint64_t expected, std::uint64_t desired, Ps at) override {
-    Answer answer;
-    tlm::tlm_generic_payload peek;
-    peek.set_read();
-    peek.set_address(address);
-    peek.set_data_ptr(reinterpret_cast<unsigned char*>(&answer.value));
-    peek.set_data_length(sizeof answer.value);
-    if (below_.transport_dbg(peek) == sizeof answer.value && answer.value != expected) {
-      answer.swapped = false;
-      access(tlm::TLM_READ_COMMAND, address, &answer.value, at, answer);
-      return answer;
-    }
-    answer.value = desired;
-    access(tlm::TLM_WRITE_COMMAND, address, &answer.value, at, answer);
-    return answer;
-  }
-
- private:
-  void access(tlm::tlm_command command, Addr address, std::uint64_t* value, Ps at, Answer& answer) {
-    const auto transaction = mmu_.transactions_.lease();
-    transaction->prepare(command, address, sizeof *value, reinterpret_cast<unsigned char*>(value));
-    transaction->attributes.requester = requester_;
-    transaction->attributes.access = command == tlm::TLM_READ_COMMAND ? AccessKind::read : AccessKind::write;
-    transaction->attributes.privilege = Privilege::supervisor;
-    transaction->attributes.origin = Origin::walk;
-    sc_core::sc_time delay = delay_until(at);
-    below_.b_transport(transaction->payload, delay);
-    answer.done = local_time(delay);
-    if (transaction->payload.is_response_error()) answer.refused = FaultCause::access_error;
-  }
-
-  Mmu& mmu_;
-  Below& below_;
-  std::uint32_t requester_;
-};
-
 Mmu::Mmu(const sc_core::sc_module_name& name, const MmuConfig& config)
     : Module(name),
       itlb_(validated(config, this->name()).itlb, config.period()),
@@ -80,13 +35,21 @@ Mmu::Mmu(const sc_core::sc_module_name& name, const MmuConfig& config)
       invalidate_all_(config.maintenance.all.at(config.period())) {
   if (config.stlb) stlb_.emplace(*config.stlb, config.period());
   data.serve(this, &Mmu::data_transport, &Mmu::debug);
+  data.serve_timed(&data_way_);
   fetch.serve(this, &Mmu::fetch_transport, &Mmu::debug);
+  fetch.serve_timed(&fetch_way_);
+  data_memory.register_invalidate_direct_mem_ptr(this, &Mmu::invalidate_direct_mem_ptr);
+  fetch_memory.register_invalidate_direct_mem_ptr(this, &Mmu::invalidate_direct_mem_ptr);
+  walk_memory.register_invalidate_direct_mem_ptr(this, &Mmu::invalidate_direct_mem_ptr);
 }
 
 void Mmu::set_context(MmuContext context) {
   context_ = std::move(context);
   translating_ = std::any_of(context_.stages.begin(), context_.stages.end(),
                              [](const Stage& stage) { return stage.format != nullptr; });
+  itlb_.forget_checks();
+  dtlb_.forget_checks();
+  if (stlb_) stlb_->forget_checks();
 }
 
 Ps Mmu::invalidate(const TlbInvalidation& what, Ps at) {
@@ -99,151 +62,214 @@ Ps Mmu::invalidate(const TlbInvalidation& what, Ps at) {
 }
 
 void Mmu::end_of_elaboration() {
-  data_below_ = data_memory.operator->();
-  fetch_below_ = fetch_memory.size() > 0 ? fetch_memory.operator->() : data_below_;
-  tables_below_ = walk_memory.size() > 0 ? walk_memory.operator->() : data_below_;
+  const auto first_bound = [this](auto& socket) -> Downlink::Below& {
+    return socket.size() > 0 ? *socket.operator->() : *data_memory.operator->();
+  };
+  data_below_.bind(*data_memory.operator->());
+  fetch_below_.bind(first_bound(fetch_memory));
+  tables_below_.bind(first_bound(walk_memory));
+}
+
+void Mmu::invalidate_direct_mem_ptr(sc_dt::uint64 /*start*/, sc_dt::uint64 /*end*/) {
+  for (Downlink* below : {&data_below_, &fetch_below_, &tables_below_}) below->data().forget_pointers();
 }
 
 void Mmu::data_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   const Attributes* attributes = payload.get_extension<Attributes>();
-  const bool is_fetch = attributes != nullptr && attributes->access == AccessKind::fetch && !payload.is_write();
-  serve(payload, delay, is_fetch ? itlb_ : dtlb_, *data_below_);
+  const bool is_fetch = attributes != nullptr && kind_of(payload, *attributes) == AccessKind::fetch;
+  transport(payload, delay, is_fetch ? fetch_by_data_way_ : data_way_);
 }
 
 void Mmu::fetch_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-  serve(payload, delay, itlb_, *fetch_below_);
+  transport(payload, delay, fetch_way_);
 }
 
-void Mmu::serve(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay, Tlb& tlb, Below& below) {
+void Mmu::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay, Way& way) {
   if (!translating_) {
-    below.b_transport(payload, delay);
+    way.below->b_transport(payload, delay);
   } else if (Attributes* attributes = payload.get_extension<Attributes>()) {
-    serve_known(payload, *attributes, delay, tlb, below);
+    transport(payload, *attributes, delay, way);
   } else {  // the caches below are to know whether the page is cacheable
     Attributes own;
     payload.set_extension(&own);
-    serve_known(payload, own, delay, tlb, below);
+    transport(payload, own, delay, way);
     payload.clear_extension(&own);
   }
 }
 
-void Mmu::serve_known(tlm::tlm_generic_payload& payload, Attributes& attributes, sc_core::sc_time& delay, Tlb& tlb,
-                      Below& below) {
-  const Addr address = payload.get_address();
-  const WalkRequest request{.address = address,
-                            .access = &tlb == &itlb_ ? AccessKind::fetch : kind_of(payload, attributes),
-                            .privilege = attributes.privilege,
-                            .allow_user_data = context_.allow_user_data};
-  attributes.asid = context_.tag.asid;
-  attributes.vmid = context_.tag.vmid;
-  if ((address & low_mask(kPageShift)) + payload.get_data_length() > low_mask(kPageShift) + 1) {
-    serve_crossing(payload, attributes, request, delay, tlb, below);
-    return;
-  }
-  const Ps floor = kernel_now();
-  if (serve_again(payload, attributes, request, delay, tlb, below)) return;
-  Piece piece{.at = floor + delay.value(), .length = payload.get_data_length()};
-  if (translate(tlb, request, floor, attributes, piece)) {
-    attributes.time += piece.time;
-    delay = delay_until(piece.at);
-    forward(payload, attributes, piece.physical, piece.uncached, below, delay);
-    explain_refusal(payload, attributes, request, piece.physical);
-  } else {
-    refuse(payload, attributes, piece, delay);
-  }
+void Mmu::transport(tlm::tlm_generic_payload& payload, Attributes& attributes, sc_core::sc_time& delay, Way& way) {
+  attributes.fault = {};
+  TimedRequest request{.address = payload.get_address(),
+                       .bytes = payload.get_data_length(),
+                       .info = attributes.info(),
+                       .floor = kernel_now(),
+                       .time = &attributes.time,
+                       .fault = &attributes.fault};
+  request.info.access = &way.tlb == &itlb_ ? AccessKind::fetch : kind_of(payload, attributes);
+  const TimedAnswer answer = serve(request, local_time(delay), way, PayloadSender(payload, attributes, way.below));
+  delay = delay_until(answer.done);
+  payload.set_response_status(answer.status());
 }
 
-// What translate() and forward() do for the plainest access, one to the page of the access before, in fewer steps.
-// False if this is none.
-inline bool Mmu::serve_again(tlm::tlm_generic_payload& payload, Attributes& attributes, const WalkRequest& request,
-                             sc_core::sc_time& delay, Tlb& tlb, Below& below) {
-  const Stage& stage = context_.stages.front();
-  const Addr input = stage.format != nullptr ? stage.canonical(request.address) : request.address;
-  const TlbEntry* entry = tlb.find_again(input, context_.tag);
-  const Ps floor = kernel_now();
-  const Ps at = floor + delay.value();
-  const bool plain = entry != nullptr && entry->ready <= at && !request.allow_user_data &&
-                     (entry->allowed & TlbEntry::access_bit(request.access, request.privilege)) != 0;
-  if (!plain) return false;
-  const Ps found = tlb.look(floor, at, attributes.time);
-  tlb.count_hit(found);
-  delay = to_sc_time(found - floor);
-  const Addr physical = entry->output(input);
-  forward(payload, attributes, physical, !cacheable(entry->memory_type), below, delay);
-  explain_refusal(payload, attributes, request, physical);
-  return true;
+TimedAnswer Mmu::Way::access(TimedRequest& request, Ps at) {
+  if (repeats(request, at)) return mmu.serve_again(request, at, *this, TimedSender(below));
+  return access_elsewhere(request, at);
+}
+
+[[gnu::noinline]] TimedAnswer Mmu::Way::access_elsewhere(TimedRequest& request, Ps at) {
+  if (!mmu.translating_) return below.access(request, at);
+  if (this == &mmu.data_way_ && request.info.access == AccessKind::fetch) {
+    return mmu.fetch_by_data_way_.access(request, at);
+  }
+  return mmu.serve(request, at, *this, TimedSender(below));
+}
+
+// Whether the request is for the page used last, all of it, and its entry grants it without a further look.
+inline bool Mmu::Way::repeats(const TimedRequest& request, Ps at) const {
+  return ((request.address ^ recent.page) & recent.mask) == 0 && recent.epoch == tlb.epoch() &&
+         (request.address & ~recent.mask) + request.bytes <= ~recent.mask + 1 && recent.entry->ready <= at &&
+         (recent.entry->allowed & TlbEntry::access_bit(request.info.access, request.info.privilege)) != 0;
+}
+
+template <class Sender>
+inline TimedAnswer Mmu::serve(TimedRequest& request, Ps at, Way& way, Sender sender) {
+  if (way.repeats(request, at)) return serve_again(request, at, way, sender);
+  request.info.asid = context_.tag.asid;
+  request.info.vmid = context_.tag.vmid;
+  if ((request.address & low_mask(kPageShift)) + request.bytes > low_mask(kPageShift) + 1) {
+    return serve_crossing(request, at, way, sender);
+  }
+  Piece piece{.at = at, .length = request.bytes};
+  if (!translate(way, request, piece)) return refuse(request, piece);
+  return send(request, piece, sender);
+}
+
+// A request that repeats().
+template <class Sender>
+inline TimedAnswer Mmu::serve_again(TimedRequest& request, Ps at, Way& way, Sender sender) {
+  request.info.asid = context_.tag.asid;
+  request.info.vmid = context_.tag.vmid;
+  const TlbEntry& entry = *way.recent.entry;
+  const Ps found = way.tlb.look(at, *request.time);
+  way.tlb.count_hit(found);
+  const Addr physical = entry.page | (request.address & ~way.recent.mask);
+  return send(request, {.at = found, .physical = physical, .length = request.bytes, .uncached = way.recent.uncached},
+              sender);
 }
 
 // An access that leaves a 4 KiB page: all of it is translated before any part is carried out.
-void Mmu::serve_crossing(tlm::tlm_generic_payload& payload, Attributes& attributes, const WalkRequest& request,
-                         sc_core::sc_time& delay, Tlb& tlb, Below& below) {
-  const Ps floor = kernel_now();
-  const unsigned length = payload.get_data_length();
-  Pieces pieces;
-  for (unsigned offset = 0; offset < length; offset += pieces.back().length) {
-    WalkRequest part = request;
+template <class Sender>
+[[gnu::noinline]] TimedAnswer Mmu::serve_crossing(const TimedRequest& request, Ps at, Way& way, Sender& sender) {
+  struct Part {
+    TimedRequest request;
+    Piece piece;
+    TimeSplit time;
+  };
+  boost::container::small_vector<Part, 2> parts;
+  for (unsigned offset = 0; offset < request.bytes; offset += parts.back().piece.length) {
+    auto& [part, piece, time] = parts.emplace_back(Part{request, {.at = at, .offset = offset}, {}});
     part.address += offset;
-    Piece& piece = pieces.emplace_back(Piece{.at = floor + delay.value(), .offset = offset});
-    if (!translate(tlb, part, floor, attributes, piece)) {
-      refuse(payload, attributes, piece, delay);
-      return;
+    part.time = &time;
+    if (!translate(way, part, piece)) {
+      *request.time += time;
+      return refuse(request, piece);
     }
     const Addr to_page_end = low_mask(piece.page_shift) - (part.address & low_mask(piece.page_shift)) + 1;
-    piece.length = static_cast<unsigned>(std::min<Addr>(length - offset, to_page_end));
+    piece.length = static_cast<unsigned>(std::min<Addr>(request.bytes - offset, to_page_end));
   }
-  if (pieces.size() == 1) {
-    const Piece& whole = pieces.front();
-    attributes.time += whole.time;
-    delay = delay_until(whole.at);
-    forward(payload, attributes, whole.physical, whole.uncached, below, delay);
-  } else {
-    ++crossings_;
-    forward_pieces(payload, attributes, pieces, below, delay);
+  if (parts.size() > 1) ++crossings_;
+  TimedAnswer last(at);
+  TimeSplit longest;
+  for (auto& [part, piece, time] : parts) {
+    part.time = &time;  // where it is now
+    const TimedAnswer answer = send(part, piece, sender);
+    if (answer.done >= last.done) {
+      last.done = answer.done;
+      longest = time;
+    }
+    last.set_status(answer.status());
+    if (!answer.ok()) break;
   }
-  explain_refusal(payload, attributes, request, pieces.front().physical);
+  *request.time += longest;
+  return last;
 }
 
-// Finds the translation of the page that the request's address lies in; false, with the fault in `attributes`, if there is
-// none.
-bool Mmu::translate(Tlb& first, const WalkRequest& request, Ps floor, Attributes& attributes, Piece& piece) {
-  WalkRequest canonical = request;
-  if (context_.stages.front().format != nullptr) canonical.address = context_.stages.front().canonical(request.address);
-  const TlbEntry* entry = look_up(first, canonical, floor, attributes, piece);
+// Sends a translated piece; explains it if memory refuses what translation granted.
+template <class Sender>
+inline TimedAnswer Mmu::send(TimedRequest& request, const Piece& piece, Sender& sender) {
+  Fault& fault = *request.fault;
+  const Addr address = request.address;
+  const AccessKind access = request.info.access;
+  const Privilege privilege = request.info.privilege;
+  const TimedAnswer answer = sender(request, piece);
+  if (!answer.ok() && !fault) {
+    fault = {.cause = FaultCause::access_error,
+             .stage = static_cast<std::uint8_t>(context_.stages.size()),
+             .access = access,
+             .privilege = privilege,
+             .virtual_address = address,
+             .stage_address = piece.physical};
+  }
+  return answer;
+}
+
+TimedAnswer Mmu::refuse(const TimedRequest& request, const Piece& piece) {
+  ++faults_;
+  return {piece.at, response_to(*request.fault)};
+}
+
+// Finds the translation of the page that the request's address lies in; false, with the fault, if there is none.
+bool Mmu::translate(Way& way, const TimedRequest& request, Piece& piece) {
+  const Stage& stage = context_.stages.front();
+  const WalkRequest wanted{.address = request.address,
+                           .access = request.info.access,
+                           .privilege = request.info.privilege,
+                           .allow_user_data = context_.allow_user_data};
+  WalkRequest canonical = wanted;
+  if (stage.format != nullptr) canonical.address = stage.canonical(wanted.address);
+  TlbEntry* entry = look_up(way.tlb, canonical, request, piece);
   if (entry == nullptr) {
-    if (attributes.fault) return false;
+    if (*request.fault) return false;
     TlbEntry found;
-    if (const TlbEntry* second = stlb_ ? look_up(*stlb_, canonical, floor, attributes, piece) : nullptr) {
+    if (const TlbEntry* second = stlb_ ? look_up(*stlb_, canonical, request, piece) : nullptr) {
       found = *second;
       found.ready = piece.at;
     } else {
-      if (attributes.fault || !walk(request, floor, attributes, piece, found)) return false;
+      if (*request.fault || !walk(wanted, request, piece, found)) return false;
       if (stlb_) stlb_->fill(canonical.address, found);
     }
-    entry = first.fill(canonical.address, found);
+    entry = way.tlb.fill(canonical.address, found);
   }
   piece.physical = entry->output(canonical.address);
   piece.uncached = !cacheable(entry->memory_type);
   piece.page_shift = entry->page_shift;
+  const Addr mask = ~low_mask(entry->page_shift);
+  way.recent = {.epoch = way.tlb.epoch(),
+                .page = request.address & mask,
+                .mask = mask,
+                .entry = entry,
+                .uncached = piece.uncached};
   return true;
 }
 
-bool Mmu::walk(const WalkRequest& request, Ps floor, Attributes& attributes, Piece& piece, TlbEntry& found) {
-  Tables tables(*this, *tables_below_, attributes.requester);
+bool Mmu::walk(const WalkRequest& wanted, const TimedRequest& cause, Piece& piece, TlbEntry& found) {
+  TablePort tables(tables_below_, cause);
   const WalkResult result = walker_.walk(
-      {.stages = context_.stages, .tag = context_.tag, .request = request, .floor = floor, .at = piece.at}, tables);
-  piece.time[TimePart::queue] += result.start - piece.at;
-  piece.time[TimePart::walk] += result.done - result.start;
+      {.stages = context_.stages, .tag = context_.tag, .request = wanted, .floor = cause.floor, .at = piece.at},
+      tables);
+  (*cause.time)[TimePart::queue] += result.start - piece.at;
+  (*cause.time)[TimePart::walk] += result.done - result.start;
   piece.at = result.done;
-  if (result.fault) attributes.fault = result.fault;
+  if (result.fault) *cause.fault = result.fault;
   found = result.entry;
   return !result.fault;
 }
 
 // An entry of this TLB that grants the access, once it is there; or null, with the fault if an entry refuses it.
-const TlbEntry* Mmu::look_up(Tlb& tlb, const WalkRequest& request, Ps floor, Attributes& attributes, Piece& piece) {
-  piece.at = tlb.look(floor, piece.at, piece.time);
-  TlbEntry* entry = tlb.find(request.address, context_.tag);
-  const Verdict verdict = entry == nullptr ? Verdict::ask_memory : judge(*entry, request);
+TlbEntry* Mmu::look_up(Tlb& tlb, const WalkRequest& wanted, const TimedRequest& cause, Piece& piece) {
+  piece.at = tlb.look(piece.at, *cause.time);
+  TlbEntry* entry = tlb.find(wanted.address, context_.tag);
+  const Verdict verdict = entry == nullptr ? Verdict::ask_memory : judge(*entry, wanted);
   if (verdict == Verdict::ask_memory) {
     tlb.count_miss(piece.at, false);
     return nullptr;
@@ -251,39 +277,39 @@ const TlbEntry* Mmu::look_up(Tlb& tlb, const WalkRequest& request, Ps floor, Att
   if (entry->ready > piece.at) {  // its walk is still under way: this miss joins it
     tlb.count_miss(piece.at, true);
     walker_.count_merged();
-    piece.time[TimePart::walk] += entry->ready - piece.at;
+    (*cause.time)[TimePart::walk] += entry->ready - piece.at;
     piece.at = entry->ready;
   } else {
     tlb.count_hit(piece.at);
   }
   if (verdict == Verdict::granted) return entry;
-  attributes.fault = {.cause = FaultCause::permission,
-                      .access = request.access,
-                      .privilege = request.privilege,
-                      .granted = static_cast<std::uint8_t>(entry->rights[0]),
-                      .virtual_address = request.address,
-                      .stage_address = request.address};
-  drop_page(request.address);
+  *cause.fault = {.cause = FaultCause::permission,
+                  .access = wanted.access,
+                  .privilege = wanted.privilege,
+                  .granted = static_cast<std::uint8_t>(entry->rights[0]),
+                  .virtual_address = wanted.address,
+                  .stage_address = wanted.address};
+  drop_page(wanted.address);
   return nullptr;
 }
 
-Mmu::Verdict Mmu::judge(TlbEntry& entry, const WalkRequest& request) const {
-  const unsigned bit = TlbEntry::access_bit(request.access, request.privilege);
-  if ((entry.allowed & bit) != 0 && !request.allow_user_data) return Verdict::granted;
+Mmu::Verdict Mmu::judge(TlbEntry& entry, const WalkRequest& wanted) const {
+  const unsigned bit = TlbEntry::access_bit(wanted.access, wanted.privilege);
+  if ((entry.allowed & bit) != 0 && !wanted.allow_user_data) return Verdict::granted;
 
   const std::span<const Rights> rights(entry.rights.data(), context_.stages.size());
-  if (check_translation(context_.stages, rights, request) != FaultCause::none) {
+  if (check_translation(context_.stages, rights, wanted) != FaultCause::none) {
     const Stage& stage = context_.stages.front();
     const bool own_stage_grants =
         stage.format == nullptr ||
-        check(*stage.format, stage.controls, rights[0], stage_access(request, 0, rights[0])) == FaultCause::none;
+        check(*stage.format, stage.controls, rights[0], stage_access(wanted, 0, rights[0])) == FaultCause::none;
     return own_stage_grants ? Verdict::ask_memory : Verdict::refused;
   }
   for (std::size_t i = 0; i < rights.size(); ++i) {
-    if (context_.stages[i].format != nullptr && !has(rights[i], needed_flags(request.access)))
+    if (context_.stages[i].format != nullptr && !has(rights[i], needed_flags(wanted.access)))
       return Verdict::ask_memory;
   }
-  if (!request.allow_user_data) entry.allowed |= static_cast<std::uint8_t>(bit);
+  if (!wanted.allow_user_data) entry.allowed |= static_cast<std::uint8_t>(bit);
   return Verdict::granted;
 }
 
@@ -294,76 +320,10 @@ void Mmu::drop_page(Addr address) {
   if (stlb_) stlb_->invalidate(page);
 }
 
-void Mmu::refuse(tlm::tlm_generic_payload& payload, Attributes& attributes, const Piece& piece,
-                 sc_core::sc_time& delay) {
-  ++faults_;
-  attributes.time += piece.time;
-  delay = delay_until(piece.at);
-  payload.set_response_status(response_to(attributes.fault));
-}
-
-inline void Mmu::forward(tlm::tlm_generic_payload& payload, Attributes& attributes, Addr physical, bool uncached,
-                         Below& below, sc_core::sc_time& delay) {
-  const Addr address = payload.get_address();
-  attributes.uncached = uncached;
-  payload.set_address(physical);
-  below.b_transport(payload, delay);
-  payload.set_address(address);
-}
-
-void Mmu::forward_pieces(tlm::tlm_generic_payload& payload, Attributes& attributes, const Pieces& pieces, Below& below,
-                         sc_core::sc_time& delay) {
-  if (payload.get_streaming_width() < payload.get_data_length()) {
-    payload.set_response_status(tlm::TLM_BURST_ERROR_RESPONSE);
-    return;
-  }
-  Ps done = 0;
-  TimeSplit time;
-  std::vector<unsigned char> enables;
-  for (const Piece& piece : pieces) {
-    const auto part = transactions_.lease();
-    unsigned char* bytes = payload.get_data_ptr() == nullptr ? nullptr : payload.get_data_ptr() + piece.offset;
-    part->prepare(payload.get_command(), piece.physical, piece.length, bytes);
-    part->attributes = attributes;
-    part->attributes.time = piece.time;
-    part->attributes.uncached = piece.uncached;
-    if (const unsigned char* enable = payload.get_byte_enable_ptr()) {
-      enables.resize(piece.length);
-      for (unsigned i = 0; i < piece.length; ++i) {
-        enables[i] = enable[(piece.offset + i) % payload.get_byte_enable_length()];
-      }
-      part->payload.set_byte_enable_ptr(enables.data());
-      part->payload.set_byte_enable_length(piece.length);
-    }
-    sc_core::sc_time part_delay = delay_until(piece.at);
-    below.b_transport(part->payload, part_delay);
-    payload.set_response_status(part->payload.get_response_status());
-    if (const Ps part_done = local_time(part_delay); part_done >= done) {
-      done = part_done;
-      time = part->attributes.time;
-    }
-    if (part->payload.is_response_error()) break;
-  }
-  attributes.time += time;
-  delay = delay_until(done);
-}
-
-// The translation was granted but memory refused the access itself.
-void Mmu::explain_refusal(const tlm::tlm_generic_payload& payload, Attributes& attributes, const WalkRequest& request,
-                          Addr physical) const {
-  if (!payload.is_response_error() || attributes.fault) return;
-  attributes.fault = {.cause = FaultCause::access_error,
-                      .stage = static_cast<std::uint8_t>(context_.stages.size()),
-                      .access = request.access,
-                      .privilege = request.privilege,
-                      .virtual_address = request.address,
-                      .stage_address = physical};
-}
-
 // A debug access: the tables are read without time, flags are not set, and what faults ends the access.
 unsigned Mmu::debug(tlm::tlm_generic_payload& payload) {
   struct Peek {
-    Below& below;
+    Downlink& below;
     EntryRead read(const Step& step) const {
       EntryRead entry;
       tlm::tlm_generic_payload peek;
@@ -371,7 +331,7 @@ unsigned Mmu::debug(tlm::tlm_generic_payload& payload) {
       peek.set_address(step.address);
       peek.set_data_ptr(reinterpret_cast<unsigned char*>(&entry.value));
       peek.set_data_length(sizeof entry.value);
-      if (below.transport_dbg(peek) != sizeof entry.value) entry.refused = FaultCause::access_error;
+      if (below->transport_dbg(peek) != sizeof entry.value) entry.refused = FaultCause::access_error;
       return entry;
     }
     EntryUpdate update(const Step& step) const { return {true, step.desired, FaultCause::none}; }
@@ -388,7 +348,7 @@ unsigned Mmu::debug(tlm::tlm_generic_payload& payload) {
                                 .access = kind_of(payload, *attributes),
                                 .privilege = attributes->privilege,
                                 .allow_user_data = context_.allow_user_data});
-    Peek peek{*tables_below_};
+    Peek peek{tables_below_};
     if (!run_walk(walk, peek)) break;
     const Translation& translation = walk.translation();
     const Addr left = low_mask(translation.page_shift) - (translation.output & low_mask(translation.page_shift)) + 1;

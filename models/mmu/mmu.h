@@ -23,14 +23,14 @@
 #include <cstdint>
 #include <vector>
 
-#include <boost/container/small_vector.hpp>
 #include <tlm_utils/simple_initiator_socket.h>
 
+#include "pagoda/base/downlink.h"
 #include "pagoda/base/module.h"
 #include "pagoda/base/target_socket.h"
-#include "pagoda/base/transaction.h"
 #include "pagoda/mmu/mmu_config.h"
 #include "pagoda/mmu/tlb.h"
+#include "pagoda/mmu/translated_sender.h"
 #include "pagoda/mmu/walker.h"
 
 namespace pagoda {
@@ -64,45 +64,51 @@ class Mmu : public Module {
   void visit_probes(ProbeVisitor& visitor) override;
 
  private:
-  class Tables;
-  // A part of a request that lies within one page.
-  struct Piece {
-    Ps at;  // when its translation is known
-    Addr physical = 0;
-    unsigned offset = 0;
-    unsigned length = 0;
-    unsigned page_shift = 0;
-    bool uncached = false;
-    TimeSplit time;
+  using Piece = TranslatedPiece;
+
+  // A way in, with the TLB in front of it and the way out behind.
+  struct Way final : TimedTarget {
+    Mmu& mmu;
+    Tlb& tlb;
+    Downlink& below;
+    // The page used last, as most often programs stay on it. Good as long as the TLB's epoch is the same.
+    struct {
+      std::uint64_t epoch = ~std::uint64_t{0};
+      Addr page = 0;
+      Addr mask = 0;
+      const TlbEntry* entry = nullptr;
+      bool uncached = false;
+    } recent;
+
+    Way(Mmu& owner, Tlb& first, Downlink& link) : mmu(owner), tlb(first), below(link) {}
+    TimedAnswer access(TimedRequest& request, Ps at) override;
+    TimedAnswer access_elsewhere(TimedRequest& request, Ps at);
+    bool repeats(const TimedRequest& request, Ps at) const;
   };
-  using Pieces = boost::container::small_vector<Piece, 2>;
-  using Below = tlm::tlm_fw_transport_if<>;
   enum class Verdict { granted, refused, ask_memory };
 
   void end_of_elaboration() override;
   void data_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   void fetch_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay, Way& way);
+  void transport(tlm::tlm_generic_payload& payload, Attributes& attributes, sc_core::sc_time& delay, Way& way);
   unsigned debug(tlm::tlm_generic_payload& payload);
+  void invalidate_direct_mem_ptr(sc_dt::uint64 start, sc_dt::uint64 end);
 
-  void serve(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay, Tlb& tlb, Below& below);
-  void serve_known(tlm::tlm_generic_payload& payload, Attributes& attributes, sc_core::sc_time& delay, Tlb& tlb,
-                   Below& below);
-  void serve_crossing(tlm::tlm_generic_payload& payload, Attributes& attributes, const WalkRequest& request,
-                      sc_core::sc_time& delay, Tlb& tlb, Below& below);
-  bool serve_again(tlm::tlm_generic_payload& payload, Attributes& attributes, const WalkRequest& request,
-                   sc_core::sc_time& delay, Tlb& tlb, Below& below);
-  bool translate(Tlb& first, const WalkRequest& request, Ps floor, Attributes& attributes, Piece& piece);
-  bool walk(const WalkRequest& request, Ps floor, Attributes& attributes, Piece& piece, TlbEntry& found);
-  const TlbEntry* look_up(Tlb& tlb, const WalkRequest& request, Ps floor, Attributes& attributes, Piece& piece);
-  Verdict judge(TlbEntry& entry, const WalkRequest& request) const;
+  template <class Sender>
+  TimedAnswer serve(TimedRequest& request, Ps at, Way& way, Sender sender);
+  template <class Sender>
+  TimedAnswer serve_again(TimedRequest& request, Ps at, Way& way, Sender sender);
+  template <class Sender>
+  TimedAnswer serve_crossing(const TimedRequest& request, Ps at, Way& way, Sender& sender);
+  template <class Sender>
+  TimedAnswer send(TimedRequest& request, const Piece& piece, Sender& sender);
+  bool translate(Way& way, const TimedRequest& request, Piece& piece);
+  bool walk(const WalkRequest& wanted, const TimedRequest& cause, Piece& piece, TlbEntry& found);
+  TlbEntry* look_up(Tlb& tlb, const WalkRequest& wanted, const TimedRequest& cause, Piece& piece);
+  Verdict judge(TlbEntry& entry, const WalkRequest& wanted) const;
   void drop_page(Addr address);
-  void refuse(tlm::tlm_generic_payload& payload, Attributes& attributes, const Piece& piece, sc_core::sc_time& delay);
-  void forward(tlm::tlm_generic_payload& payload, Attributes& attributes, Addr physical, bool uncached, Below& below,
-               sc_core::sc_time& delay);
-  void forward_pieces(tlm::tlm_generic_payload& payload, Attributes& attributes, const Pieces& pieces, Below& below,
-                      sc_core::sc_time& delay);
-  void explain_refusal(const tlm::tlm_generic_payload& payload, Attributes& attributes, const WalkRequest& request,
-                       Addr physical) const;
+  TimedAnswer refuse(const TimedRequest& request, const Piece& piece);
 
   MmuContext context_;
   bool translating_ = false;
@@ -110,10 +116,12 @@ class Mmu : public Module {
   Tlb dtlb_;
   std::optional<Tlb> stlb_;
   Walker walker_;
-  TransactionPool transactions_;
-  Below* data_below_ = nullptr;
-  Below* fetch_below_ = nullptr;
-  Below* tables_below_ = nullptr;
+  Downlink data_below_;
+  Downlink fetch_below_;
+  Downlink tables_below_;
+  Way data_way_{*this, dtlb_, data_below_};
+  Way fetch_way_{*this, itlb_, fetch_below_};
+  Way fetch_by_data_way_{*this, itlb_, data_below_};
   Ps invalidate_page_;
   Ps invalidate_all_;
   std::uint64_t invalidations_ = 0, faults_ = 0, crossings_ = 0;

@@ -14,8 +14,7 @@ std::uint64_t shifts_of(const std::vector<Bytes>& page_sizes) {
 
 }  // namespace
 
-Tlb::Tlb(const TlbConfig& config, Ps period)
-    : period_(period), latency_(config.latency.at(period)), ports_(config.ports) {
+Tlb::Tlb(const TlbConfig& config, Ps period) : latency_(config.latency.at(period)), ports_(config.ports, period) {
   arrays_.push_back({AssocArray<TlbEntry>(config.geometry()), shifts_of(config.page_sizes), 0, {}});
   for (const TlbArrayConfig& array : config.superpages) {
     arrays_.push_back({AssocArray<TlbEntry>(array.geometry()), shifts_of(array.page_sizes), 0, {}});
@@ -36,20 +35,15 @@ Tlb::Home Tlb::home_of(unsigned page_shift) const {
 }
 
 TlbEntry* Tlb::find(Addr input, AddressSpaceTag tag) {
-  if (TlbEntry* again = find_again(input, tag)) return again;
   for (Array& array : arrays_) {
     for (std::uint64_t shifts = array.holds; shifts != 0; shifts &= shifts - 1) {
       const auto shift = static_cast<unsigned>(std::countr_zero(shifts));
       const std::size_t set = array.entries.set_of(input >> shift);
-      TlbEntry* entry = array.entries.find(set, key(input, shift), [tag](const TlbEntry& e) {
+      TlbEntry* entry = array.entries.use(set, key(input, shift), [tag](const TlbEntry& e) {
         return e.tag.vmid == tag.vmid && (e.global || e.tag.asid == tag.asid);
       });
       if (entry == nullptr) continue;
-      array.entries.touch(set, entry);
-      last_array_ = &array;
-      last_set_ = set;
-      last_entry_ = entry;
-      last_key_ = key(input, shift);
+      ++epoch_;
       return entry;
     }
   }
@@ -61,19 +55,21 @@ TlbEntry* Tlb::fill(Addr input, const TlbEntry& entry) {
   Array* const array = &arrays_[homes_[entry.page_shift].array];
   const std::uint64_t new_key = key(input, shift);
   const std::size_t set = array->entries.set_of(input >> shift);
-  TlbEntry* place = array->entries.find(set, new_key, [&](const TlbEntry& e) {
+  TlbEntry* place = array->entries.use(set, new_key, [&](const TlbEntry& e) {
     return e.tag.vmid == entry.tag.vmid && (e.global || e.tag.asid == entry.tag.asid);
   });
   if (place == nullptr) {
-    place = array->entries.victim(set);
+    const auto victim = array->entries.victim(set);
+    place = victim.entry;
     if (const std::uint64_t old = array->entries.key_of(place); old != 0) {
       ++evictions_;
       drop(*array, old & 63);
     }
+    array->entries.replace(set, victim, new_key);
     array->holds |= std::uint64_t{1} << shift;
     ++array->count[shift];
   }
-  array->entries.replace(set, place, new_key);
+  ++epoch_;
   *place = entry;
   place->page_shift = static_cast<std::uint8_t>(shift);
   place->page = entry.output(input) & ~low_mask(shift);
@@ -86,6 +82,7 @@ void Tlb::drop(Array& array, unsigned shift) {
 
 std::size_t Tlb::invalidate(const TlbInvalidation& what) {
   std::size_t dropped = 0;
+  ++epoch_;
   for (Array& array : arrays_) {
     dropped += array.entries.erase_if([&](std::uint64_t entry_key, const TlbEntry& entry) {
       const auto shift = static_cast<unsigned>(entry_key & 63);
@@ -98,6 +95,13 @@ std::size_t Tlb::invalidate(const TlbInvalidation& what) {
   }
   invalidated_ += dropped;
   return dropped;
+}
+
+void Tlb::forget_checks() {
+  ++epoch_;
+  for (Array& array : arrays_) {
+    array.entries.for_each([](TlbEntry& entry) { entry.allowed = 0; });
+  }
 }
 
 void Tlb::visit_stats(StatVisitor& v) {

@@ -18,9 +18,9 @@
 
 #include "pagoda/base/assoc_array.h"
 #include "pagoda/base/attributes.h"
+#include "pagoda/base/ports.h"
 #include "pagoda/base/probe.h"
 #include "pagoda/base/stats.h"
-#include "pagoda/base/timeline.h"
 #include "pagoda/mmu/tlb_config.h"
 #include "pagoda/paging/walk.h"
 
@@ -72,30 +72,24 @@ class Tlb {
   Tlb(const TlbConfig& config, Ps period);
 
   /// When a look-up that arrives at `at` has its answer; adds the waiting and the latency to `time`.
-  Ps look(Ps floor, Ps at, TimeSplit& time) {
-    const Ps start = ports_.reserve(floor, at, period_);
+  Ps look(Ps at, TimeSplit& time) {
+    const Ps start = ports_.reserve(at);
     time[TimePart::queue] += start - at;
     time[TimePart::tlb] += latency_;
     return start + latency_;
   }
 
-  /// The entry that was found last if it translates `input` too, as most often it does: programs stay on a page. Counts
-  /// as a use.
-  TlbEntry* find_again(Addr input, AddressSpaceTag tag) {
-    if (last_entry_ == nullptr || key(input, last_key_ & 63) != last_key_ ||
-        last_array_->entries.key_of(last_entry_) != last_key_ || last_entry_->tag.vmid != tag.vmid ||
-        !(last_entry_->global || last_entry_->tag.asid == tag.asid)) {
-      return nullptr;
-    }
-    last_array_->entries.touch(last_set_, last_entry_);
-    return last_entry_;
-  }
   /// The entry that translates `input`, or null; counts as a use.
   TlbEntry* find(Addr input, AddressSpaceTag tag);
   /// Puts a translation of the page around `input` in, over an older one of the same page.
   TlbEntry* fill(Addr input, const TlbEntry& entry);
   /// Returns how many entries were dropped.
   std::size_t invalidate(const TlbInvalidation& what);
+  /// Has every entry checked again before it grants an access: what the checks depend on has changed.
+  void forget_checks();
+  /// Changes with every use of another entry than the one used last and whenever entries change: while it is the same, the
+  /// entry found last is still there and the one used last.
+  std::uint64_t epoch() const { return epoch_; }
 
   void count_hit(Ps at) {
     ++hits_;
@@ -128,15 +122,11 @@ class Tlb {
   Home home_of(unsigned page_shift) const;
   void drop(Array& array, unsigned shift);
 
-  Ps period_;
   Ps latency_;
   std::vector<Array> arrays_;
   std::array<Home, 64> homes_;  // by page shift
-  Servers ports_;
-  Array* last_array_ = nullptr;  // where the last hit was
-  std::size_t last_set_ = 0;
-  TlbEntry* last_entry_ = nullptr;
-  std::uint64_t last_key_ = 0;
+  Ports ports_;
+  std::uint64_t epoch_ = 0;
   std::uint64_t hits_ = 0, misses_ = 0, merged_ = 0, evictions_ = 0, invalidated_ = 0;
   Probe hits_probe_, misses_probe_;
 };

@@ -15,22 +15,22 @@ bool same_space(AddressSpaceTag kept, bool global, AddressSpaceTag asked, unsign
 
 }  // namespace
 
-WalkCaches::WalkCaches(const WalkerConfig& config, Ps period) : period_(period) {
+WalkCaches::WalkCaches(const WalkerConfig& config, Ps period) {
   for (const WalkCacheConfig& cache : config.walk_caches) {
     levels_.push_back(
-        {cache.level, cache.latency.at(period), AssocArray<Pointer>(cache.geometry()), Servers(cache.ports)});
+        {cache.level, cache.latency.at(period), AssocArray<Pointer>(cache.geometry()), Ports(cache.ports, period)});
   }
   std::sort(levels_.begin(), levels_.end(), [](const auto& a, const auto& b) { return a.level < b.level; });
   if (config.nested_tlb) {
     nested_.emplace(NestedTlb{config.nested_tlb->latency.at(period), AssocArray<Nested>(config.nested_tlb->geometry()),
-                              Servers(config.nested_tlb->ports)});
+                              Ports(config.nested_tlb->ports, period)});
   }
 }
 
-WalkCaches::Answer WalkCaches::look(const Stage& stage, const Step& step, AddressSpaceTag tag, Ps floor, Ps at) {
+WalkCaches::Answer WalkCaches::look(const Stage& stage, const Step& step, AddressSpaceTag tag, Ps at) {
   Answer answer{std::monostate{}, at};
   if (step.stage > 0 && nested_) {
-    answer.done = nested_->ports.reserve(floor, at, period_) + nested_->latency;
+    answer.done = nested_->ports.reserve(at) + nested_->latency;
     if (const StageTranslation* known = find_nested(step, tag.vmid)) {
       ++nested_->hits;
       answer.hint = *known;
@@ -40,7 +40,7 @@ WalkCaches::Answer WalkCaches::look(const Stage& stage, const Step& step, Addres
   }
   for (LevelCache& cache : levels_) {
     if (cache.level > stage.format->root_level()) break;
-    answer.done = std::max(answer.done, cache.ports.reserve(floor, at, period_) + cache.latency);
+    answer.done = std::max(answer.done, cache.ports.reserve(at) + cache.latency);
     if (!std::holds_alternative<std::monostate>(answer.hint)) continue;
     if (const Pointer* known = find_pointer(cache, stage, step, tag)) {
       ++cache.hits;
@@ -57,10 +57,9 @@ const StageTranslation* WalkCaches::find_nested(const Step& step, std::uint16_t 
     const auto shift = static_cast<unsigned>(std::countr_zero(sizes));
     const Addr number = step.address >> shift;
     const std::size_t set = nested_->entries.set_of(number);
-    Nested* entry = nested_->entries.find(set, number << 6 | shift,
-                                          [&](const Nested& n) { return n.vmid == vmid && n.stage == step.stage; });
+    Nested* entry = nested_->entries.use(set, number << 6 | shift,
+                                         [&](const Nested& n) { return n.vmid == vmid && n.stage == step.stage; });
     if (entry == nullptr) continue;
-    nested_->entries.touch(set, entry);
     // An access that needs a flag set, or write permission that is not there, is for memory to decide.
     const Rights wanted = needed_flags(step.access) | (step.access == AccessKind::write ? Rights::write : Rights::none);
     return has(entry->translation.rights, wanted) ? &entry->translation : nullptr;
@@ -72,10 +71,8 @@ const WalkCaches::Pointer* WalkCaches::find_pointer(LevelCache& cache, const Sta
                                                     AddressSpaceTag tag) {
   const Addr number = stage.canonical(step.address) >> PageFormat::shift(cache.level);
   const std::size_t set = cache.entries.set_of(number);
-  Pointer* entry = cache.entries.find(set, (number << 6) + step.stage + 1u,
-                                      [&](const Pointer& p) { return same_space(p.tag, p.global, tag, step.stage); });
-  if (entry != nullptr) cache.entries.touch(set, entry);
-  return entry;
+  return cache.entries.use(set, (number << 6) + step.stage + 1u,
+                           [&](const Pointer& p) { return same_space(p.tag, p.global, tag, step.stage); });
 }
 
 void WalkCaches::keep(const Stage& stage, const Learned& learned, AddressSpaceTag tag) {
@@ -92,9 +89,8 @@ void WalkCaches::keep(const Stage& stage, const Learned& learned, AddressSpaceTa
   const std::uint64_t key = (number << 6) + learned.stage + 1u;
   const bool global = has(learned.table.rights, Rights::global);
   Pointer* place =
-      cache->entries.find(set, key, [&](const Pointer& p) { return same_space(p.tag, p.global, tag, learned.stage); });
-  if (place == nullptr) place = cache->entries.victim(set);
-  cache->entries.replace(set, place, key);
+      cache->entries.use(set, key, [&](const Pointer& p) { return same_space(p.tag, p.global, tag, learned.stage); });
+  if (place == nullptr) place = cache->entries.insert(set, key);
   *place = {learned.table.table, tag, learned.table.rights, learned.stage, global};
 }
 
@@ -105,9 +101,8 @@ void WalkCaches::keep_nested(const Learned& learned, std::uint16_t vmid) {
   const std::size_t set = nested_->entries.set_of(number);
   const std::uint64_t key = number << 6 | shift;
   Nested* place =
-      nested_->entries.find(set, key, [&](const Nested& n) { return n.vmid == vmid && n.stage == learned.stage; });
-  if (place == nullptr) place = nested_->entries.victim(set);
-  nested_->entries.replace(set, place, key);
+      nested_->entries.use(set, key, [&](const Nested& n) { return n.vmid == vmid && n.stage == learned.stage; });
+  if (place == nullptr) place = nested_->entries.insert(set, key);
   *place = {learned.translation, vmid, learned.stage};
   nested_->sizes |= std::uint64_t{1} << shift;
 }

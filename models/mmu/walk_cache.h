@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "pagoda/base/assoc_array.h"
+#include "pagoda/base/ports.h"
 #include "pagoda/base/stats.h"
-#include "pagoda/base/timeline.h"
 #include "pagoda/mmu/tlb.h"
 #include "pagoda/mmu/walker_config.h"
 #include "pagoda/paging/run_walk.h"
@@ -30,7 +30,7 @@ class WalkCaches {
     WalkHint hint;
     Ps done;
   };
-  Answer look(const Stage& stage, const Step& step, AddressSpaceTag tag, Ps floor, Ps at);
+  Answer look(const Stage& stage, const Step& step, AddressSpaceTag tag, Ps at);
   /// Keeps what a walk found out.
   void keep(const Stage& stage, const Learned& learned, AddressSpaceTag tag);
   /// Drops what maintenance says. Upper levels go with every invalidation of their space, whatever its
@@ -51,7 +51,7 @@ class WalkCaches {
     unsigned level;
     Ps latency;
     AssocArray<Pointer> entries;
-    Servers ports;
+    Ports ports;
     std::uint64_t hits = 0, misses = 0;
   };
   struct Nested {
@@ -62,7 +62,7 @@ class WalkCaches {
   struct NestedTlb {
     Ps latency;
     AssocArray<Nested> entries;
-    Servers ports;
+    Ports ports;
     std::uint64_t sizes = 0;  // bit s: has held pages of 2^s bytes
     std::uint64_t hits = 0, misses = 0;
   };
@@ -71,7 +71,6 @@ class WalkCaches {
   const Pointer* find_pointer(LevelCache& cache, const Stage& stage, const Step& step, AddressSpaceTag tag);
   void keep_nested(const Learned& learned, std::uint16_t vmid);
 
-  Ps period_;
   std::vector<LevelCache> levels_;  // lowest first
   std::optional<NestedTlb> nested_;
 };

@@ -28,7 +28,7 @@ class Walker::Port {
   }
 
   WalkHint lookup(const Step& step) {
-    const WalkCaches::Answer answer = walker_.caches_.look(job_.stages[step.stage], step, job_.tag, job_.floor, now_);
+    const WalkCaches::Answer answer = walker_.caches_.look(job_.stages[step.stage], step, job_.tag, now_);
     now_ = answer.done;
     return answer.hint;
   }

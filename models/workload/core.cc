@@ -24,8 +24,6 @@ Core::Core(const sc_core::sc_module_name& name, const CoreConfig& config, Ps per
       fetch_ahead_(config.fetch_ahead.at(period)),
       fault_entry_(config.fault_entry.at(period)),
       fetches_(config.fetch) {
-  transaction_.attributes.requester = number;
-  transaction_.attributes.privilege = Privilege::user;
   SC_HAS_PROCESS(Core);
   SC_THREAD(execute);
 }
@@ -42,14 +40,14 @@ void Core::call_after(std::uint64_t accesses, std::function<void()> callback) {
 }
 
 void Core::end_of_elaboration() {
-  data_below_ = data.operator->();
-  if (fetch.size() > 0) fetch_below_ = fetch.operator->();
+  data_below_.bind(*data.operator->());
+  if (fetch.size() > 0) fetch_below_.bind(*fetch.operator->());
 }
 
 void Core::execute() {
   try {
     std::array<Access, kBatch> batch;
-    synchronise_at_ = kernel_now() + tlm::tlm_global_quantum::instance().compute_local_quantum().value();
+    begin_quantum();
     if (program_) {
       while (const std::size_t count = program_->fill(batch)) {
         for (const Access& access : std::span(batch).first(count)) execute(access);
@@ -72,7 +70,7 @@ void Core::rethrow_failure() const {
   if (failure_) std::rethrow_exception(failure_);
 }
 
-void Core::execute(const Access& access) {
+inline void Core::execute(const Access& access) {
   const std::uint64_t count = pagoda::instructions(access);
   timing_.enter(count);
   instructions_ += count;
@@ -94,16 +92,16 @@ void Core::execute(const Access& access) {
 }
 
 void Core::execute_fetch(const Access& access) {
-  if (fetch_below_ == nullptr) return;
+  if (!fetch_below_.bound()) return;
   const Ps at = timing_.now();
-  const Ps done = perform(AccessKind::fetch, access, at, *fetch_below_);
+  const Ps done = perform(AccessKind::fetch, access, at, fetch_below_);
   ++fetch_accesses_;
   if (done > at + fetch_ahead_) timing_.stall_fetch_until(done - fetch_ahead_);
 }
 
-void Core::execute_load(const Access& access) {
+inline void Core::execute_load(const Access& access) {
   const Ps at = timing_.load_issue(access.depends_on);
-  const Ps done = perform(AccessKind::read, access, at, *data_below_);
+  const Ps done = perform(AccessKind::read, access, at, data_below_);
   timing_.load_done(done);
   ++loads_;
   ++accesses_;
@@ -111,38 +109,38 @@ void Core::execute_load(const Access& access) {
 
 void Core::execute_store(const Access& access) {
   const Ps at = timing_.store_issue(access.depends_on);
-  const Ps done = perform(AccessKind::write, access, at, *data_below_);
+  const Ps done = perform(AccessKind::write, access, at, data_below_);
   timing_.store_done(done);
   ++stores_;
   ++accesses_;
 }
 
-Ps Core::perform(AccessKind kind, const Access& access, Ps at, Below& below) {
+inline Ps Core::perform(AccessKind kind, const Access& access, Ps at, Downlink& below) {
   for (unsigned attempt = 1;; ++attempt) {
-    const tlm::tlm_command command = kind == AccessKind::write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND;
-    transaction_.prepare(command, access.address, access.size, nullptr);
-    transaction_.attributes.access = kind;
-    sc_core::sc_time delay = delay_until(at);
-    below.b_transport(transaction_.payload, delay);
-    const Ps done = local_time(delay);
-    if (!transaction_.payload.is_response_error()) {
-      if (kind != AccessKind::fetch) account(done - at);
-      outstanding_probe_.during(at, done);
-      end_time_ = std::max(end_time_, done);
-      return done;
+    TimeSplit time;
+    TimedRequest request{.address = access.address,
+                         .bytes = access.size,
+                         .info = {.requester = number_, .access = kind, .privilege = Privilege::user},
+                         .floor = floor_,
+                         .time = &time,
+                         .fault = &fault_};
+    const TimedAnswer answer = below.access(request, at);
+    if (answer.ok()) {
+      if (kind != AccessKind::fetch) {
+        latency_.record(answer.done - at);
+        time_ += time;
+      }
+      outstanding_probe_.during(at, answer.done);
+      end_time_ = std::max(end_time_, answer.done);
+      return answer.done;
     }
-    at = resolve(access, done, attempt);
+    at = resolve(access, answer.done, attempt);
   }
-}
-
-void Core::account(Ps latency) {
-  latency_.record(latency);
-  time_ += transaction_.attributes.time;
 }
 
 // Lets system software handle the fault that `access` met at `at`; returns when to try again.
 Ps Core::resolve(const Access& access, Ps at, unsigned attempt) {
-  const Fault fault = transaction_.attributes.fault;
+  const Fault fault = std::exchange(fault_, {});
   ++faults_;
   const Ps entered = at + fault_entry_;
   const FaultHandler::Outcome outcome =
@@ -181,7 +179,12 @@ void Core::synchronise() {
   elapsed_until_ = std::max(elapsed_until_, timing_.now());
   instructions_probe_.set(timing_.now(), timing_.instructions());
   wait(delay_until(timing_.now()));
-  synchronise_at_ = kernel_now() + tlm::tlm_global_quantum::instance().compute_local_quantum().value();
+  begin_quantum();
+}
+
+void Core::begin_quantum() {
+  floor_ = kernel_now();
+  synchronise_at_ = floor_ + tlm::tlm_global_quantum::instance().compute_local_quantum().value();
 }
 
 void Core::visit_stats(StatVisitor& v) {

@@ -16,9 +16,9 @@
 
 #include <tlm_utils/simple_initiator_socket.h>
 
+#include "pagoda/base/downlink.h"
 #include "pagoda/base/module.h"
 #include "pagoda/base/probe.h"
-#include "pagoda/base/transaction.h"
 #include "pagoda/software/processor.h"
 #include "pagoda/workload/core_timing.h"
 #include "pagoda/workload/trace_source.h"
@@ -64,7 +64,6 @@ class Core : public Module, public Processor {
     Ps at;
     Ps duration;
   };
-  using Below = tlm::tlm_fw_transport_if<>;
 
   void end_of_elaboration() override;
   void execute();
@@ -72,11 +71,11 @@ class Core : public Module, public Processor {
   void execute_fetch(const Access& access);
   void execute_load(const Access& access);
   void execute_store(const Access& access);
-  Ps perform(AccessKind kind, const Access& access, Ps at, Below& below);
+  Ps perform(AccessKind kind, const Access& access, Ps at, Downlink& below);
   Ps resolve(const Access& access, Ps at, unsigned attempt);
-  void account(Ps latency);
   void take_interrupts();
   void synchronise();
+  void begin_quantum();
 
   unsigned number_;
   Ps period_;
@@ -87,9 +86,10 @@ class Core : public Module, public Processor {
   std::unique_ptr<AccessSource> program_;
   Mmu* mmu_ = nullptr;
   FaultHandler* handler_ = nullptr;
-  Below* data_below_ = nullptr;
-  Below* fetch_below_ = nullptr;
-  Transaction transaction_;
+  Fault fault_;   // of the request under way
+  Ps floor_ = 0;  // kernel time; others may move it on while this core waits inside a request
+  Downlink data_below_;
+  Downlink fetch_below_;
   Ps synchronise_at_ = 0;
   std::deque<Interrupt> interrupts_;
   std::uint64_t accesses_ = 0;

@@ -31,15 +31,27 @@ class CoreTiming {
   Ps drained() const { return std::max({entered_, retired_, last_store_done_}); }
 
   /// The next `count` instructions enter.
-  void enter(std::uint64_t count);
+  void enter(std::uint64_t count) {
+    const std::uint64_t last = instructions_ + count;
+    if (oldest_ != newest_ && oldest_retirement().instruction + window_ <= last) leave_window(last);
+    take_slots(last - instructions_);
+  }
   /// The front end got no instructions before `time`.
   void stall_fetch_until(Ps time);
   /// The window is flushed and nothing enters before `time` (a fault, an interrupt).
   void stall_until(Ps time);
 
   /// When the load of the instruction just entered can issue. Follow with load_done().
-  Ps load_issue(unsigned depends_on);
-  void load_done(Ps done);
+  Ps load_issue(unsigned depends_on) {
+    wait_until(load_queue_.oldest(), stalls_.load_queue);
+    return std::max(entered_, ready_value(depends_on));
+  }
+  void load_done(Ps done) {
+    load_values_[loads_ % load_values_.size()] = done;
+    ++loads_;
+    retire(done);
+    load_queue_.push(retired_);
+  }
   /// When the store of the instruction just entered is written, once it may be. Follow with store_done().
   Ps store_issue(unsigned depends_on);
   void store_done(Ps done);
@@ -71,10 +83,44 @@ class CoreTiming {
     std::size_t next_ = 0;
   };
 
-  Ps ready_value(unsigned depends_on) const;
-  void retire(Ps complete);
-  void take_slots(std::uint64_t count);
-  void wait_until(Ps time, Ps& stall);
+  Retirement& oldest_retirement() { return in_window_[oldest_ & window_mask_]; }
+  Retirement& newest_retirement() { return in_window_[(newest_ - 1) & window_mask_]; }
+  void leave_window(std::uint64_t last);
+
+  Ps ready_value(unsigned depends_on) const {
+    if (depends_on == 0 || depends_on > loads_) return 0;
+    return load_values_[(loads_ - depends_on) % load_values_.size()];
+  }
+
+  void retire(Ps complete) {
+    retired_ = std::max(retired_, complete);
+    if (oldest_ == newest_ || newest_retirement().instruction != instructions_) ++newest_;
+    newest_retirement() = {instructions_, retired_};
+  }
+
+  // Instruction n enters with the n-th slot after those taken; a cycle has `width` of them.
+  void take_slots(std::uint64_t count) {
+    if (count == 0) return;
+    instructions_ += count;
+    std::uint64_t slots = entered_this_cycle_ + count - 1;
+    if (slots >= width_) {
+      if (slots < 2 * std::uint64_t{width_}) {  // most often: no division
+        entered_ += period_;
+        slots -= width_;
+      } else {
+        entered_ += slots / width_ * period_;
+        slots %= width_;
+      }
+    }
+    entered_this_cycle_ = static_cast<std::uint32_t>(slots) + 1;
+  }
+
+  void wait_until(Ps time, Ps& stall) {
+    if (time <= entered_) return;
+    stall += time - entered_;
+    entered_ = time;
+    entered_this_cycle_ = 1;
+  }
 
   std::uint32_t width_;
   std::uint32_t window_;
@@ -85,6 +131,7 @@ class CoreTiming {
   std::uint64_t instructions_ = 0;
   Ps retired_ = 0;                     // the latest instruction to leave the window
   std::vector<Retirement> in_window_;  // ring; of instructions with accesses, those between leave with the one before
+  std::size_t window_mask_;
   std::size_t oldest_ = 0;
   std::size_t newest_ = 0;  // one past
   History load_queue_;      // when each entry becomes free

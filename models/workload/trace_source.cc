@@ -78,7 +78,9 @@ std::size_t FetchFolder::fill(std::span<Access> out) {
   while (const std::size_t count = source_->fill(out)) {
     std::size_t kept = 0;
     for (std::size_t i = 0; i < count; ++i) {
-      if (keep(out[i])) out[kept++] = out[i];
+      if (!keep(out[i])) continue;
+      if (kept != i) out[kept] = out[i];
+      ++kept;
     }
     if (kept > 0) return kept;
   }

@@ -16,11 +16,8 @@ using Array = AssocArray<Payload>;
 
 // Looks `key` up in set 0 and fills it on a miss; true on a hit.
 bool access(Array& array, std::uint64_t key, std::size_t set = 0) {
-  if (const Payload* found = array.find(set, key)) {
-    array.touch(set, found);
-    return true;
-  }
-  array.replace(set, array.victim(set), key);
+  if (array.use(set, key) != nullptr) return true;
+  array.insert(set, key);
   return false;
 }
 
@@ -34,22 +31,28 @@ TEST(AssocArray, LruKeepsTheMostRecentWays) {
 }
 
 // An independent model: a list per set, most recent first.
-TEST(AssocArray, LruAgreesWithAListOnRandomTraffic) {
-  constexpr std::size_t kSets = 8;
-  constexpr std::size_t kWays = 6;
-  Array array({.entries = kSets * kWays, .ways = kWays});
-  std::vector<std::deque<std::uint64_t>> lists(kSets);
+void agree_with_lists(std::size_t sets, std::size_t ways, std::uint64_t keys) {
+  Array array({.entries = sets * ways, .ways = ways});
+  std::vector<std::deque<std::uint64_t>> lists(sets);
   std::mt19937_64 random(3);
   for (int i = 0; i < 50'000; ++i) {
-    const std::uint64_t key = 1 + random() % 100;
-    auto& list = lists[key % kSets];
+    const std::uint64_t key = 1 + random() % keys;
+    auto& list = lists[key % sets];
     const auto at = std::find(list.begin(), list.end(), key);
     const bool hit = at != list.end();
     if (hit) list.erase(at);
     list.push_front(key);
-    if (list.size() > kWays) list.pop_back();
-    ASSERT_EQ(access(array, key, key % kSets), hit) << "access " << i;
+    if (list.size() > ways) list.pop_back();
+    ASSERT_EQ(access(array, key, key % sets), hit) << "access " << i;
   }
+}
+
+TEST(AssocArray, LruAgreesWithAListOnRandomTraffic) {
+  agree_with_lists(8, 6, 100);
+  agree_with_lists(4, 16, 100);
+  agree_with_lists(2, 40, 120);
+  agree_with_lists(1, 255, 400);
+  agree_with_lists(1, 300, 400);
 }
 
 // Closed form: cyclic access to one more than fits always misses under LRU; to what fits, only the first
@@ -99,9 +102,7 @@ TEST(AssocArray, RandomIsSeededAndUsesEveryWay) {
   Array b({.entries = 8, .ways = 8, .replacement = Replacement::random}, 42);
   std::map<const Payload*, int> replaced;
   for (std::uint64_t key = 1; key < 2000; ++key) {
-    Payload* const victim = a.victim(0);
-    ++replaced[victim];
-    a.replace(0, victim, key);
+    ++replaced[a.insert(0, key)];
     access(b, key);
   }
   EXPECT_EQ(replaced.size(), 8u);

@@ -8,39 +8,46 @@
 namespace pagoda {
 namespace {
 
+// Takes the first free `duration` from `earliest` on.
+Ps reserve(Timeline& line, Ps floor, Ps earliest, Ps duration) {
+  const Ps start = line.first_free(earliest, duration);
+  line.occupy(floor, start, start + duration);
+  return start;
+}
+
 TEST(Timeline, ServesAtOnceWhenFreeAndQueuesWhenBusy) {
   Timeline line;
-  EXPECT_EQ(line.reserve(0, 100, 10), 100u);
-  EXPECT_EQ(line.reserve(0, 100, 10), 110u);
-  EXPECT_EQ(line.reserve(0, 119, 10), 120u);
-  EXPECT_EQ(line.reserve(0, 130, 10), 130u);
+  EXPECT_EQ(reserve(line, 0, 100, 10), 100u);
+  EXPECT_EQ(reserve(line, 0, 100, 10), 110u);
+  EXPECT_EQ(reserve(line, 0, 119, 10), 120u);
+  EXPECT_EQ(reserve(line, 0, 130, 10), 130u);
 }
 
 TEST(Timeline, ALateCallerWithAnEarlierTimeFitsIntoTheGap) {
   Timeline line;
-  line.reserve(0, 0, 10);
-  line.reserve(0, 30, 10);
-  EXPECT_EQ(line.reserve(0, 5, 20), 10u) << "exactly as long as the gap";
-  EXPECT_EQ(line.reserve(0, 5, 1), 40u) << "the gap is full now";
+  reserve(line, 0, 0, 10);
+  reserve(line, 0, 30, 10);
+  EXPECT_EQ(reserve(line, 0, 5, 20), 10u) << "exactly as long as the gap";
+  EXPECT_EQ(reserve(line, 0, 5, 1), 40u) << "the gap is full now";
 }
 
 TEST(Timeline, AGapOnePicosecondTooShortIsPassedOver) {
   Timeline line;
-  line.reserve(0, 0, 10);
-  line.reserve(0, 30, 10);
-  EXPECT_EQ(line.reserve(0, 0, 21), 40u);
+  reserve(line, 0, 0, 10);
+  reserve(line, 0, 30, 10);
+  EXPECT_EQ(reserve(line, 0, 0, 21), 40u);
 }
 
 TEST(Timeline, AZeroLengthRequestIsServedAtItsTimeUnlessBusy) {
   Timeline line;
-  line.reserve(0, 10, 10);
-  EXPECT_EQ(line.reserve(0, 5, 0), 5u);
-  EXPECT_EQ(line.reserve(0, 12, 0), 20u);
+  reserve(line, 0, 10, 10);
+  EXPECT_EQ(reserve(line, 0, 5, 0), 5u);
+  EXPECT_EQ(reserve(line, 0, 12, 0), 20u);
 }
 
 TEST(Timeline, OccupyLearnsTheEndLaterAndNeverOverlapsWhatFollows) {
   Timeline line;
-  line.reserve(0, 100, 50);
+  reserve(line, 0, 100, 50);
   line.occupy(0, 20, 500);
   EXPECT_EQ(line.first_free(0, 20), 0u);
   EXPECT_EQ(line.first_free(0, 21), 150u);
@@ -56,7 +63,7 @@ TEST(Timeline, ForgettingThePastChangesNothingAfterTheFloor) {
     floor += random() % 40;
     const Ps earliest = floor + random() % 1000;
     const Ps duration = 1 + random() % 30;
-    ASSERT_EQ(kept.reserve(0, earliest, duration), pruned.reserve(floor, earliest, duration)) << "request " << i;
+    ASSERT_EQ(reserve(kept, 0, earliest, duration), reserve(pruned, floor, earliest, duration)) << "request " << i;
   }
 }
 
@@ -75,7 +82,7 @@ TEST(Timeline, NeverOverlapsAndIsNeverLaterThanNecessary) {
         run = busy[t] ? 0 : run + 1;
         expected = t + 1 - run;
       }
-      ASSERT_EQ(line.reserve(0, earliest, duration), expected);
+      ASSERT_EQ(reserve(line, 0, earliest, duration), expected);
       for (Ps t = expected; t < expected + duration; ++t) busy[t] = true;
     }
     for (Ps t = 0; t < kEnd; ++t) ASSERT_EQ(line.busy_at(t), busy[t]);
@@ -84,8 +91,11 @@ TEST(Timeline, NeverOverlapsAndIsNeverLaterThanNecessary) {
 
 TEST(Servers, KRequestsRunAtOnceAndTheNextOneWaits) {
   Servers three(3);
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(three.reserve(0, 10, 100), 10u);
-  EXPECT_EQ(three.reserve(0, 10, 100), 110u);
+  for (const Ps start : {10, 10, 10, 110}) {
+    const Servers::Slot slot = three.acquire(10, 100);
+    EXPECT_EQ(slot.start, start);
+    three.release(0, slot, slot.start + 100);
+  }
   EXPECT_EQ(three.busy_at(50), 3u);
   EXPECT_EQ(three.busy_at(150), 1u);
 }
@@ -103,7 +113,11 @@ TEST(Servers, AcquireAndReleaseWithAnEndKnownLater) {
 
 TEST(Servers, NoneMeansNoLimit) {
   Servers unlimited(0);
-  for (int i = 0; i < 10; ++i) EXPECT_EQ(unlimited.reserve(0, 3, 100), 3u);
+  for (int i = 0; i < 10; ++i) {
+    const Servers::Slot slot = unlimited.acquire(3, 100);
+    EXPECT_EQ(slot.start, 3u);
+    unlimited.release(0, slot, 103);
+  }
 }
 
 }  // namespace

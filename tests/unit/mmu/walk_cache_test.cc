@@ -49,7 +49,7 @@ Learned page_for(Addr input, Addr page, unsigned shift, unsigned stage = 1, Righ
 
 // The table known for an address, or 0.
 Addr table_at(WalkCaches& caches, const Stage& stage, Addr address, AddressSpaceTag tag = {}, unsigned number = 0) {
-  const WalkCaches::Answer answer = caches.look(stage, lookup_of(address, number), tag, 0, 0);
+  const WalkCaches::Answer answer = caches.look(stage, lookup_of(address, number), tag, 0);
   const auto* pointer = std::get_if<TablePointer>(&answer.hint);
   return pointer == nullptr ? 0 : pointer->table;
 }
@@ -61,7 +61,7 @@ TEST(WalkCaches, TheLowestTableKnownIsGiven) {
   EXPECT_EQ(table_at(caches, stage, address), 0u);
   for (unsigned level = 3; level-- > 0;) {
     caches.keep(stage, table_for(address, 0x1000 * (level + 1), level, 0, Rights::read), {});
-    const WalkCaches::Answer answer = caches.look(stage, lookup_of(address), {}, 0, 0);
+    const WalkCaches::Answer answer = caches.look(stage, lookup_of(address), {}, 0);
     const auto& pointer = std::get<TablePointer>(answer.hint);
     EXPECT_EQ(pointer.table, 0x1000 * (level + 1u));
     EXPECT_EQ(pointer.level, level);
@@ -78,7 +78,7 @@ TEST(WalkCaches, LevelsThatAFormatOrTheConfigurationDoesNotHaveAreLeftOut) {
   WalkCaches caches(three_levels(), kCycle);
   const Stage sv39 = stage_of("sv39");
   caches.keep(sv39, table_for(0x1000, 0x9000, 1), {});
-  const WalkCaches::Answer answer = caches.look(sv39, lookup_of(0x1000), {}, 0, 5'000);
+  const WalkCaches::Answer answer = caches.look(sv39, lookup_of(0x1000), {}, 5'000);
   EXPECT_EQ(answer.done, 5'000 + kCycle) << "the slower cache of level 3 is not asked";
   EXPECT_EQ(std::get<TablePointer>(answer.hint).table, 0x9000u);
 
@@ -91,10 +91,10 @@ TEST(WalkCaches, LevelsThatAFormatOrTheConfigurationDoesNotHaveAreLeftOut) {
 TEST(WalkCaches, AllLevelsAreLookedUpAtOnceAndTheSlowestDecides) {
   const Stage stage = stage_of("x86-64-4");
   WalkCaches caches(three_levels(), kCycle);
-  EXPECT_EQ(caches.look(stage, lookup_of(0x1000), {}, 0, 10'000).done, 10'000 + 3 * kCycle);
-  EXPECT_EQ(caches.look(stage, lookup_of(0x1000), {}, 0, 10'000).done, 10'000 + 4 * kCycle) << "one port each";
+  EXPECT_EQ(caches.look(stage, lookup_of(0x1000), {}, 10'000).done, 10'000 + 3 * kCycle);
+  EXPECT_EQ(caches.look(stage, lookup_of(0x1000), {}, 10'000).done, 10'000 + 4 * kCycle) << "one port each";
   WalkCaches none({.walk_caches = {}, .nested_tlb = std::nullopt}, kCycle);
-  EXPECT_EQ(none.look(stage, lookup_of(0x1000), {}, 0, 10'000).done, 10'000u);
+  EXPECT_EQ(none.look(stage, lookup_of(0x1000), {}, 10'000).done, 10'000u);
 }
 
 TEST(WalkCaches, SpacesAreKeptApart) {
@@ -157,7 +157,7 @@ WalkerConfig nested_only() {
 std::optional<Addr> nested_output(WalkCaches& caches, Addr address, std::uint16_t vmid = 0, unsigned stage = 1,
                                   AccessKind access = AccessKind::read) {
   const Stage ept = stage_of("ept-4");
-  const WalkCaches::Answer answer = caches.look(ept, lookup_of(address, stage, access), {.vmid = vmid}, 0, 0);
+  const WalkCaches::Answer answer = caches.look(ept, lookup_of(address, stage, access), {.vmid = vmid}, 0);
   const auto* known = std::get_if<StageTranslation>(&answer.hint);
   if (known == nullptr) return {};
   return known->output(address);
@@ -178,8 +178,8 @@ TEST(NestedTlb, GivesALaterStagesPagesOfEverySize) {
   EXPECT_FALSE(nested_output(caches, 0x1ff8, 0, 2)) << "another stage";
   caches.keep(ept, page_for(0x5000, 0xb000, 12, 0), {});
   EXPECT_FALSE(nested_output(caches, 0x5000, 0, 0)) << "stage 0 is the TLBs'";
-  EXPECT_EQ(caches.look(ept, lookup_of(0x1000, 1), {}, 0, 900'000).done, 900'000 + 2 * kCycle);
-  EXPECT_EQ(caches.look(ept, lookup_of(0x1000, 0), {}, 0, 900'000).done, 900'000u);
+  EXPECT_EQ(caches.look(ept, lookup_of(0x1000, 1), {}, 900'000).done, 900'000 + 2 * kCycle);
+  EXPECT_EQ(caches.look(ept, lookup_of(0x1000, 0), {}, 900'000).done, 900'000u);
 }
 
 TEST(NestedTlb, WhatNeedsAFlagSetOrMoreRightsIsForMemoryToDecide) {

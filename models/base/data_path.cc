@@ -1,4 +1,4 @@
-#include "pagoda/memory/data_path.h"
+#include "pagoda/base/data_path.h"
 
 #include <algorithm>
 #include <cstring>
@@ -20,7 +20,7 @@ bool DataPath::move(tlm::tlm_command command, Addr address, unsigned char* data,
     ask.set_address(address);
     ask.set_command(command);
     tlm::tlm_dmi granted;
-    may_ask_ = below_->get_direct_mem_ptr(ask, granted);
+    may_ask_ = below_.get_direct_mem_ptr(ask, granted);
     ask.clear_extension(&attributes);
     if (may_ask_ && granted.is_read_write_allowed()) region_ = granted;
   }
@@ -39,7 +39,7 @@ bool DataPath::move(tlm::tlm_command command, Addr address, unsigned char* data,
   debug.set_data_ptr(data);
   debug.set_data_length(length);
   debug.set_streaming_width(length);
-  return below_->transport_dbg(debug) == length;
+  return below_.transport_dbg(debug) == length;
 }
 
 bool DataPath::serve(tlm::tlm_generic_payload& payload) {

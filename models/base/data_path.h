@@ -1,23 +1,22 @@
-// Moves the bytes of an access that a cache serves: memory holds the only copy of data, so they come from
-// there, without time.
+// Moves bytes beside the time a module keeps itself, as a cache or a page-table walker does: memory holds the only copy
+// of data, so they come from there, without time.
 #pragma once
 
 #include <optional>
 
 #include <tlm>
-#include <tlm_utils/simple_initiator_socket.h>
 
 #include "pagoda/base/access.h"
 
 namespace pagoda {
 
-/// Reads and writes bytes below a socket: through a direct memory pointer where the target grants one, else
-/// with transport_dbg.
+/// Reads and writes bytes below a socket: through a direct memory pointer where the target grants one (caches pass on the
+/// pointers of what lies below them to those that keep time, see Attributes::keeps_time), else with transport_dbg.
 class DataPath {
  public:
-  using Socket = tlm::tlm_initiator_socket<>;
+  using Below = tlm::tlm_fw_transport_if<>;
 
-  explicit DataPath(Socket& below) : below_(below) {}
+  explicit DataPath(Below& below) : below_(below) {}
 
   /// False if nothing below holds all of the range.
   bool move(tlm::tlm_command command, Addr address, unsigned char* data, unsigned length);
@@ -39,7 +38,7 @@ class DataPath {
  private:
   std::optional<tlm::tlm_dmi> region_;
   bool may_ask_ = true;
-  Socket& below_;
+  Below& below_;
 };
 
 }  // namespace pagoda

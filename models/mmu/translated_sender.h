@@ -1,0 +1,85 @@
+// How an MMU passes on what it has translated: as requests for time alone, or as payloads.
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "pagoda/base/downlink.h"
+#include "pagoda/base/transaction.h"
+
+namespace pagoda {
+
+/// A part of a request that lies within one page.
+struct TranslatedPiece {
+  Ps at = 0;  ///< when its translation is known
+  Addr physical = 0;
+  unsigned offset = 0;
+  unsigned length = 0;
+  unsigned page_shift = 0;
+  bool uncached = false;
+};
+
+class TimedSender {
+ public:
+  explicit TimedSender(Downlink& below) : below_(below) {}
+
+  TimedAnswer operator()(TimedRequest& request, const TranslatedPiece& piece) const {
+    request.address = piece.physical;
+    request.bytes = piece.length;
+    request.info.uncached = piece.uncached;
+    return below_.access(request, piece.at);
+  }
+
+ private:
+  Downlink& below_;
+};
+
+/// Sends the payload itself if it is in one piece, else a payload for each piece.
+class PayloadSender {
+ public:
+  PayloadSender(tlm::tlm_generic_payload& payload, Attributes& attributes, Downlink& below)
+      : payload_(payload), attributes_(attributes), below_(below) {}
+
+  TimedAnswer operator()(TimedRequest& request, const TranslatedPiece& piece) {
+    request.info.uncached = piece.uncached;
+    if (piece.length < request.bytes) return send_part(request, piece);
+    const RequestInfo own = std::exchange(attributes_.info(), request.info);
+    const Addr address = payload_.get_address();
+    payload_.set_address(piece.physical);
+    sc_core::sc_time delay = delay_until(piece.at);
+    below_->b_transport(payload_, delay);
+    payload_.set_address(address);
+    attributes_.info() = own;
+    return {local_time(delay), payload_.get_response_status()};
+  }
+
+ private:
+  TimedAnswer send_part(const TimedRequest& request, const TranslatedPiece& piece) {
+    // A stream that wraps inside a page and one that leaves it cannot both be meant.
+    if (payload_.get_streaming_width() < payload_.get_data_length()) return {piece.at, tlm::TLM_BURST_ERROR_RESPONSE};
+    unsigned char* bytes = payload_.get_data_ptr() == nullptr ? nullptr : payload_.get_data_ptr() + piece.offset;
+    Transaction part;
+    part.prepare(payload_.get_command(), piece.physical, piece.length, bytes);
+    part.attributes.info() = request.info;
+    part.attributes.timing_only = attributes_.timing_only;
+    std::vector<unsigned char> enables;
+    if (const unsigned char* enable = payload_.get_byte_enable_ptr()) {
+      enables.resize(piece.length);
+      for (unsigned i = 0; i < piece.length; ++i) {
+        enables[i] = enable[(piece.offset + i) % payload_.get_byte_enable_length()];
+      }
+      part.payload.set_byte_enable_ptr(enables.data());
+      part.payload.set_byte_enable_length(piece.length);
+    }
+    sc_core::sc_time delay = delay_until(piece.at);
+    below_->b_transport(part.payload, delay);
+    *request.time += part.attributes.time;
+    return {local_time(delay), part.payload.get_response_status()};
+  }
+
+  tlm::tlm_generic_payload& payload_;
+  Attributes& attributes_;
+  Downlink& below_;
+};
+
+}  // namespace pagoda

@@ -1,0 +1,77 @@
+#include "pagoda/base/ports.h"
+
+#include <map>
+#include <random>
+
+#include <gtest/gtest.h>
+
+namespace pagoda {
+namespace {
+
+constexpr Ps kPeriod = 250;
+
+TEST(Ports, AFreeCycleIsTakenAtOnceAndAFullOneWaitedFor) {
+  Ports two(2, kPeriod);
+  EXPECT_EQ(two.reserve(1'100), 1'100u) << "in the middle of its cycle";
+  EXPECT_EQ(two.reserve(1'000), 1'000u);
+  EXPECT_EQ(two.reserve(1'200), 1'250u);
+  EXPECT_EQ(two.reserve(1'249), 1'250u);
+  EXPECT_EQ(two.reserve(1'000), 1'500u);
+}
+
+TEST(Ports, ALateCallerWithAnEarlierTimeFindsItsCycleFree) {
+  Ports one(1, kPeriod);
+  EXPECT_EQ(one.reserve(100 * kPeriod), 100 * kPeriod);
+  EXPECT_EQ(one.reserve(3 * kPeriod), 3 * kPeriod);
+  EXPECT_EQ(one.reserve(3 * kPeriod), 4 * kPeriod);
+}
+
+TEST(Ports, NoneMeansNoLimit) {
+  Ports unlimited(0, kPeriod);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(unlimited.reserve(3), 3u);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(unlimited.reserve(3, 4), 3u);
+}
+
+TEST(Ports, ARunNeedsAsManyFreeCyclesInARow) {
+  Ports one(1, kPeriod);
+  one.reserve(2 * kPeriod);
+  EXPECT_EQ(one.reserve(0, 2), 0u) << "fits before it";
+  EXPECT_EQ(one.reserve(0, 2), 3 * kPeriod) << "behind it";
+  EXPECT_EQ(one.reserve(7 * kPeriod + 1, 2), 7 * kPeriod + 1);
+  EXPECT_EQ(one.reserve(0, 2), 5 * kPeriod) << "fits between";
+}
+
+TEST(Ports, WhatLiesFarBehindTheLatestIsFree) {
+  Ports one(1, kPeriod);
+  one.reserve(0);
+  one.reserve(Ps{1} << 40);
+  EXPECT_EQ(one.reserve(10 * kPeriod), 10 * kPeriod);
+}
+
+// Against a count for every cycle; periods that do and do not divide things evenly, and times up to days.
+TEST(Ports, AgreesWithACountOfEveryCycle) {
+  std::mt19937_64 random(5);
+  for (const Ps period : {Ps{50}, Ps{250}, Ps{333}, Ps{1'000'003}}) {
+    for (const std::uint32_t count : {1u, 2u, 5u}) {
+      Ports ports(count, period);
+      std::map<std::uint64_t, std::uint32_t> used;
+      Ps base = random() % (period << 40);
+      for (int i = 0; i < 20'000; ++i) {
+        base += random() % period;
+        const Ps at = base + random() % (300 * period);
+        const std::uint64_t length = random() % 8 == 0 ? 1 + random() % 4 : 1;
+        std::uint64_t first = at / period;
+        for (std::uint64_t run = 0, cycle = first; run < length; ++cycle) {
+          run = used[cycle] >= count ? 0 : run + 1;
+          first = cycle + 1 - run;
+        }
+        const Ps expected = first == at / period ? at : first * period;
+        ASSERT_EQ(length == 1 ? ports.reserve(at) : ports.reserve(at, length), expected) << "request " << i;
+        for (std::uint64_t cycle = first; cycle < first + length; ++cycle) ++used[cycle];
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace pagoda
