@@ -57,7 +57,7 @@ TEST(Ports, AgreesWithACountOfEveryCycle) {
       std::map<std::uint64_t, std::uint32_t> used;
       Ps base = random() % (period << 40);
       for (int i = 0; i < 20'000; ++i) {
-        base += random() % period;
+        base += random() % (4 * period);
         const Ps at = base + random() % (300 * period);
         const std::uint64_t length = random() % 8 == 0 ? 1 + random() % 4 : 1;
         std::uint64_t first = at / period;
