@@ -15,7 +15,7 @@ struct CoreConfig {
   std::uint32_t store_buffer = 56;
   bool fetch = true;
   Latency fetch_ahead = Latency::cycles(5);
-  Latency fault_entry = Latency::cycles(100);
+  Latency fault_entry = Latency::cycles(0);  ///< part of what the handler takes, see os_config.h
 
   static const ConfigInfo& config_info();
 };

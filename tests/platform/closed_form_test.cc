@@ -99,5 +99,19 @@ TEST(Latency, ADependentColdLoadCostsFiveMemoryAccesses) {
   EXPECT_NEAR(parts, stats["cpu0.access_latency.mean"] * 1000, 1e-6 * parts) << "the parts add up";
 }
 
+// Touching an anonymous 4 KiB page for the first time took 1,013 ns (median, Linux 6.6, Core i7 of the 11th generation).
+// With the defaults, entry, handler and zeroing add up to it.
+TEST(MinorFault, AFirstTouchTakesAsLongAsMeasured) {
+  constexpr double kMeasured = 1013;
+  const Workspace workspace;
+  const RunStats stats = run_platform(
+      workspace, {workspace.write("bare.yaml", kBare), "--set", "os.paging=demand", "--set",
+                  "cpus.workload.pattern.kind=strided", "--set", "cpus.workload.pattern.stride=4 KiB", "--set",
+                  "cpus.workload.pattern.size=400 KiB", "--set", "cpus.workload.pattern.count=100"});
+  ASSERT_EQ(stats["cpu0.faults"], 100);
+  ASSERT_EQ(stats["os.minor_faults"], 100);
+  EXPECT_NEAR(stats["cpu0.fault_time"] / 100, kMeasured, 0.1 * kMeasured);
+}
+
 }  // namespace
 }  // namespace pagoda
