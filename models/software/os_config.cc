@@ -75,16 +75,17 @@ const ConfigInfo& OsConfig::config_info() {
           .check([](const OsConfig& c) -> std::optional<ConfigProblem> {
             if (!for_later_stages(*find_page_format(c.format))) return std::nullopt;
             return ConfigProblem{"format", c.format + " is for hypervisors",
-                                 "a first-stage format such as x86-64-4 or sv48"};
+                                 "allowed: a first-stage format such as x86-64-4 or sv48"};
           })
           .check([](const OsConfig& c) -> std::optional<ConfigProblem> {
             const bool x86 = find_page_format(c.format)->family == Family::x86;
             if (!x86 || c.flags != FlagSetting::software) return std::nullopt;
-            return ConfigProblem{"flags", "x86 processors set accessed and dirty themselves", "preset, hardware"};
+            return ConfigProblem{"flags", "x86 processors set accessed and dirty themselves",
+                                 "allowed: preset, hardware"};
           })
           .check([](const OsConfig& c) -> std::optional<ConfigProblem> {
             if (c.zeroing.bytes_per_second > 0) return std::nullopt;
-            return ConfigProblem{"zeroing", "is zero", "a rate such as `5.5 GB/s`"};
+            return ConfigProblem{"zeroing", "is zero", "allowed: a rate such as `5.5 GB/s`"};
           });
   return info;
 }
