@@ -100,8 +100,8 @@ TEST(Latency, ADependentColdLoadCostsFiveMemoryAccesses) {
   EXPECT_NEAR(parts, stats["cpu0.access_latency.mean"] * 1000, 1e-6 * parts) << "the parts add up";
 }
 
-// Touching an anonymous 4 KiB page for the first time took 1,013 ns (see os_config.h). With the defaults, entry, handler
-// and zeroing add up to it.
+// Touching an anonymous 4 KiB page for the first time took 1,013 ns (see os_config.h). With the defaults, entry,
+// handler and zeroing add up to it.
 TEST(MinorFault, AFirstTouchTakesAsLongAsMeasured) {
   constexpr double kMeasured = 1013;
   const Workspace workspace;
