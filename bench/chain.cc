@@ -1,5 +1,5 @@
-// The ceiling for a simulator of this shape: an initiator, two modules that pass b_transport on, and a target that adds a
-// latency. No model in it.
+// The ceiling for a simulator of this shape: an initiator, two modules that pass b_transport on, and a target that adds
+// a latency. No model in it.
 //
 // chain [ACCESSES]: prints accesses per second.
 #include <chrono>

@@ -16,7 +16,7 @@ std::optional<ConfigProblem> dram_problem(const MemoryConfig& config) {
   const std::vector<DramProblem> problems = find_problems(config.dram);
   if (problems.empty()) return std::nullopt;
   const DramProblem& first = problems.front();
-  return ConfigProblem{"dram", first.path + ": " + first.problem, first.allowed};
+  return ConfigProblem{"dram", first.path + ": " + first.problem, "allowed: " + first.allowed};
 }
 
 std::vector<std::string> preset_names() {
@@ -38,7 +38,7 @@ const ConfigInfo& WorkloadConfig::config_info() {
           .field("limit", &WorkloadConfig::limit, "records run; 0: all")
           .check([](const WorkloadConfig& c) -> std::optional<ConfigProblem> {
             if (c.trace.empty() || !c.pattern) return std::nullopt;
-            return ConfigProblem{"pattern", "a workload is a trace or a pattern, not both", "leave one out"};
+            return ConfigProblem{"pattern", "a workload is a trace or a pattern, not both", "allowed: one of them"};
           });
   return info;
 }
@@ -112,11 +112,11 @@ const ConfigInfo& PlatformConfig::config_info() {
           .field("hypervisors", &PlatformConfig::hypervisors, "hypervisors below it, the guest's own first")
           .field("variants", &PlatformConfig::variants, "changes to compare; the first one is the baseline")
           .check([](const PlatformConfig& c) -> std::optional<ConfigProblem> {
-            if (c.cpus.empty()) return ConfigProblem{"cpus", "is empty", "at least one group of cores"};
-            if (c.memory.empty()) return ConfigProblem{"memory", "is empty", "at least one memory"};
+            if (c.cpus.empty()) return ConfigProblem{"cpus", "is empty", "allowed: at least one group of cores"};
+            if (c.memory.empty()) return ConfigProblem{"memory", "is empty", "allowed: at least one memory"};
             if (c.hypervisors.size() + 1 > kMaxStages) {
               return ConfigProblem{"hypervisors", "too many translation stages",
-                                   fmt::format("at most {}", kMaxStages - 1)};
+                                   fmt::format("allowed: at most {}", kMaxStages - 1)};
             }
             return std::nullopt;
           })
@@ -127,11 +127,11 @@ const ConfigInfo& PlatformConfig::config_info() {
                   (cpu.walks_enter == WalkEntry::l2 && cpu.l2) || (cpu.walks_enter == WalkEntry::llc && c.llc);
               if (!there) {
                 return ConfigProblem{"cpus", "walks_enter names a cache that the platform does not have",
-                                     "a cache it has, or memory"};
+                                     "allowed: a cache it has, or memory"};
               }
               if (cpu.core.fetch && !cpu.l1i && cpu.l1d) {
                 return ConfigProblem{"cpus", "core.fetch needs an instruction cache",
-                                     "give l1i, or set core.fetch: false"};
+                                     "allowed: a cache l1i, or core.fetch: false"};
               }
             }
             return std::nullopt;
@@ -141,7 +141,7 @@ const ConfigInfo& PlatformConfig::config_info() {
               for (std::size_t j = 0; j < i; ++j) {
                 if (c.variants[i].name == c.variants[j].name) {
                   return ConfigProblem{"variants", "`" + c.variants[i].name + "` stands here twice",
-                                       "names that differ"};
+                                       "allowed: names that differ"};
                 }
               }
             }

@@ -39,7 +39,9 @@ struct WorkloadConfig {
 enum class WalkEntry : std::uint8_t { l1d, l2, llc, memory };
 BOOST_DESCRIBE_ENUM(WalkEntry, l1d, l2, llc, memory)
 
-/// A group of equal cores.
+/// A group of equal cores. The caches by default are those of Skylake Server (Intel 64 and IA-32 Architectures
+/// Optimization Reference Manual): L1D with two loads and a store a cycle, L2 hits in 4 + 10 = 14 cycles. Clock, ports
+/// and MSHRs of the L2 are round figures.
 struct CpuConfig {
   std::uint32_t count = 1;
   Frequency clock{4'000'000'000};

@@ -9,7 +9,8 @@ namespace pagoda {
 
 class Comparison {
  public:
-  /// The first variant added is the baseline. `stats_csv` is the file a run wrote. Throws UserError if it cannot be read.
+  /// The first variant added is the baseline. `stats_csv` is the file a run wrote. Throws UserError if it cannot be
+  /// read.
   void add(const std::string& variant, const std::filesystem::path& stats_csv);
 
   std::string json(const std::string& platform) const;

@@ -53,6 +53,11 @@ void append_value(std::string& text, std::uint64_t value, int bits, const std::s
   text += '\n';
 }
 
+void remove_quietly(const std::string& path) {
+  std::error_code ignored;
+  std::filesystem::remove(path, ignored);
+}
+
 }  // namespace
 
 VcdRecorder::VcdRecorder(const std::string& path) : path_(path), flush_at_(kBatch) {
@@ -68,8 +73,7 @@ VcdRecorder::~VcdRecorder() {
   for (const Signal& signal : signals_) signal.probe->record_to(nullptr, 0);
   if (!open_) return;
   out_.close();  // the run failed: nothing half-written stays behind
-  std::error_code ignored;
-  std::filesystem::remove(path_, ignored);
+  remove_quietly(path_);
 }
 
 void VcdRecorder::close() {
@@ -153,6 +157,7 @@ std::string VcdRecorder::save_path() const { return path_.substr(0, path_.size()
 // GTKWave's save format: flags (@28 binary, @24 decimal), groups between @c00200 and @1401200 lines, then signals.
 void VcdRecorder::write_save_file() const {
   std::ofstream out(save_path());
+  const bool opened = out.is_open();
   out << "[dumpfile] \"" << std::filesystem::absolute(path_).string() << "\"\n[timestart] 0\n";
   std::string group;
   const auto close_group = [&] {
@@ -170,7 +175,10 @@ void VcdRecorder::write_save_file() const {
     out << "\n";
   }
   close_group();
-  if (!out.flush()) throw UserError({save_path(), 0}, "cannot be written; is the disk full?");
+  out.close();
+  if (out) return;
+  if (opened) remove_quietly(save_path());
+  throw UserError({save_path(), 0}, "cannot be written; is the disk full?");
 }
 
 }  // namespace pagoda

@@ -16,11 +16,11 @@
 
 namespace pagoda {
 
-/// Finds every probe of the elaborated modules and records it from 0 on. Changes are told at local times, in call order;
-/// they are put in order of time and written once kernel time has passed them. Changes of one probe at one time are one
-/// change. Construct after the modules, before sc_start.
+/// Finds every probe of the elaborated modules and records it from 0 on. Changes are told at local times, in call
+/// order; they are put in order of time and written once kernel time has passed them. Changes of one probe at one time
+/// are one change. Construct after the modules, before sc_start.
 ///
-/// Errors: UserError if a file cannot be written; what was written of it is removed.
+/// Errors: UserError if a file cannot be written; what was written of both files is removed.
 class VcdRecorder : private ProbeVisitor, private ProbeSink {
  public:
   /// `path` ends in .vcd; a save file with the signals grouped by module is written beside it (.gtkw).

@@ -1,4 +1,8 @@
 // The parameters of a cache.
+//
+// Defaults: size, ways, line and latency are those of Skylake's first-level data cache (Intel 64 and IA-32
+// Architectures Optimization Reference Manual, Skylake chapter, table of cache parameters). LRU is a choice; ports,
+// MSHRs, write buffer and the prefetcher's degree and regions are round figures.
 #pragma once
 
 #include <cstdint>

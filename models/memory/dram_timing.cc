@@ -14,7 +14,7 @@ constexpr Clock kLookBack = 512;
 const DramConfig& checked(const DramConfig& config) {
   const std::vector<DramProblem> problems = find_problems(config);
   if (!problems.empty()) {
-    throw UserError({}, problems.front().path, problems.front().problem, problems.front().allowed);
+    throw UserError({}, problems.front().path, problems.front().problem, "allowed: " + problems.front().allowed);
   }
   return config;
 }

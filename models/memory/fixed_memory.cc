@@ -10,7 +10,7 @@ const ConfigInfo& FixedMemoryConfig::config_info() {
           .field("latency", &FixedMemoryConfig::latency, "from request to answer")
           .check([](const FixedMemoryConfig& c) -> std::optional<ConfigProblem> {
             if (!c.latency.in_cycles) return std::nullopt;
-            return ConfigProblem{"latency", "this memory has no clock", "write a time such as `100 ns`"};
+            return ConfigProblem{"latency", "this memory has no clock", "allowed: a time such as `100 ns`"};
           });
   return info;
 }

@@ -55,8 +55,8 @@ struct TlbEntry {
   std::uint8_t page_shift;
   std::uint8_t allowed;  ///< accesses that need no further check, see TlbEntry::access_bit
   bool global : 1;
-  /// Page size of stage 0, at least page_shift. Software invalidates pages as it mapped them, also where later stages or
-  /// the TLB's arrays have them in pieces (Intel SDM vol. 3A, 4.10.4.1).
+  /// Page size of stage 0, at least page_shift. Software invalidates pages as it mapped them, also where later stages
+  /// or the TLB's arrays have them in pieces (Intel SDM vol. 3A, 4.10.4.1).
   std::uint8_t program_shift : 7;
   MemoryType memory_type;
   std::array<Rights, kMaxStages> rights;  ///< of every stage

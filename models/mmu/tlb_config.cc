@@ -13,7 +13,7 @@ constexpr Bytes kBasePage{4096};
 std::optional<ConfigProblem> page_sizes_problem(const std::vector<Bytes>& sizes) {
   for (const Bytes size : sizes) {
     if (!std::has_single_bit(size.count) || size < kBasePage) {
-      return ConfigProblem{"page_sizes", to_string(size) + " is no page size", "a power of two from 4 KiB on"};
+      return ConfigProblem{"page_sizes", to_string(size) + " is no page size", "allowed: a power of two from 4 KiB on"};
     }
   }
   return std::nullopt;
@@ -40,7 +40,7 @@ const ConfigInfo& TlbArrayConfig::config_info() {
           .field("replacement", &TlbArrayConfig::replacement, "which way a fill takes")
           .check([](const TlbArrayConfig& c) { return shape_problem(c.geometry()); })
           .check([](const TlbArrayConfig& c) -> std::optional<ConfigProblem> {
-            if (c.page_sizes.empty()) return ConfigProblem{"page_sizes", "is empty", "at least one page size"};
+            if (c.page_sizes.empty()) return ConfigProblem{"page_sizes", "is empty", "allowed: at least one page size"};
             return page_sizes_problem(c.page_sizes);
           });
   return info;
@@ -63,7 +63,8 @@ const ConfigInfo& TlbConfig::config_info() {
             bool base = takes_base_pages(c.page_sizes);
             for (const TlbArrayConfig& array : c.superpages) base |= takes_base_pages(array.page_sizes);
             if (base) return std::nullopt;
-            return ConfigProblem{"page_sizes", "no array takes 4 KiB pages", "every TLB must"};
+            return ConfigProblem{"page_sizes", "no array takes 4 KiB pages",
+                                 "allowed: page sizes with 4 KiB among them"};
           });
   return info;
 }

@@ -1,4 +1,8 @@
 // The parameters of a TLB.
+//
+// Defaults: entries and ways are those of Skylake's first-level data TLB, for 4 KiB pages and, as a further array, for
+// 2 MiB pages (Intel 64 and IA-32 Architectures Optimization Reference Manual, Skylake chapter, table of TLB
+// parameters). LRU is a choice; the ports are a round figure.
 #pragma once
 
 #include <cstdint>

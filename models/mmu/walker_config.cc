@@ -36,7 +36,7 @@ const ConfigInfo& WalkerConfig::config_info() {
             std::uint32_t seen = 0;
             for (const WalkCacheConfig& cache : c.walk_caches) {
               if ((seen >> cache.level & 1) != 0) {
-                return ConfigProblem{"walk_caches", "names a level twice", "one cache per level"};
+                return ConfigProblem{"walk_caches", "names a level twice", "allowed: one cache per level"};
               }
               seen |= 1u << cache.level;
             }

@@ -1,4 +1,8 @@
 // The parameters of a hardware page-table walker and its caches.
+//
+// Defaults: two walks at a time as on Skylake (Intel 64 and IA-32 Architectures Optimization Reference Manual, Skylake
+// chapter). Entries, ways, latencies and ports of the walk caches and of the nested TLB are round figures without a
+// source; LRU is a choice.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Internal to paging: the questions of page_entry.h that a walk asks for every entry, inline, so that the walk's loop is
-// one piece of code. page_entry.cc offers the same to everybody else.
+// Internal to paging: the questions of page_entry.h that a walk asks for every entry, inline, so that the walk's loop
+// is one piece of code. page_entry.cc offers the same to everybody else.
 #pragma once
 
 #include "pagoda/paging/family_armv8.h"

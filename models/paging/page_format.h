@@ -5,7 +5,7 @@
 //   x86-64-4, x86-64-5        Intel SDM vol. 3A, 4.5 (4-level and 5-level paging); AMD APM vol. 2, 5.3
 //   ept-4, ept-5              Intel SDM vol. 3C, "The Extended Page Table Mechanism (EPT)"
 //   sv39, sv48, sv57          RISC-V Privileged Architecture, Sv39/Sv48/Sv57, Svnapot, Svpbmt, Svadu, Svrsw60t59b
-//   sv39x4, sv48x4, sv57x4    RISC-V Privileged Architecture, hypervisor extension, "Guest physical address translation"
+//   sv39x4, sv48x4, sv57x4    RISC-V Privileged Architecture, hypervisor extension, guest address translation
 //   armv8-s1, armv8-s2        Arm ARM (DDI 0487) chapter D8, VMSAv8-64, 4 KiB granule, 48-bit output addresses
 //
 // Not modelled: 32-bit formats, Arm's 16 and 64 KiB granules, 52-bit Arm addresses (LPA2) and security states.
@@ -50,8 +50,8 @@ struct PageFormat {
   std::uint8_t input_bits;       ///< translated bits of the input address
   std::uint8_t root_index_bits;  ///< 9, or 11 for x4 roots, or what is left for Arm (up to 13: concatenated tables)
   std::uint8_t leaf_levels;      ///< bit l set: level l may hold leaves
-  /// Bit l set: a leaf of level l gets its accessed flag even if its rights then refuse the access. The x86 manual leaves
-  /// open whether such an entry has been used (SDM vol. 3A, 4.8).
+  /// Bit l set: a leaf of level l gets its accessed flag even if its rights then refuse the access. The x86 manual
+  /// leaves open whether such an entry has been used (SDM vol. 3A, 4.8).
   std::uint8_t accessed_if_refused;
   std::uint8_t address_shift;  ///< the frame field's value is shifted left by this to become an address
   Addr address_mask;           ///< where an entry keeps its frame

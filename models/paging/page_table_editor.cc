@@ -132,7 +132,8 @@ EditStatus PageTableEditor::clear_target(const Place& target, const Shape& shape
   return EditStatus::ok;
 }
 
-// Makes the tables from the vacant entry `from` down to `level` and returns the address of the entry there. All or none.
+// Makes the tables from the vacant entry `from` down to `level` and returns the address of the entry there. All or
+// none.
 std::optional<Addr> PageTableEditor::make_path(const Place& from, Addr input, unsigned level) {
   std::array<Addr, kMaxLevels> tables{};
   for (unsigned made = 0; made < from.level - level; ++made) {

@@ -248,8 +248,8 @@ void Walk::learn_translation(unsigned stage) {
   learned_.translation = translation_.stages[stage];
 }
 
-// Has flags set in the stage's current entry, whose value is known. That is a write to the entry's page, which the later
-// stages must allow; when they have just translated the page and allow it already, they need not be walked again.
+// Has flags set in the stage's current entry, whose value is known. That is a write to the entry's page, which the
+// later stages must allow; when they have just translated the page and allow it already, they need not be walked again.
 void Walk::update(unsigned stage, std::uint64_t value, Rights flags) {
   Frame& frame = frames_[stage];
   frame.expected = value;

@@ -116,7 +116,8 @@ enum class Lookups : bool { off, on };
 
 class Walk {
  public:
-  /// At most kMaxStages stages, else std::length_error. With lookups on, the walk asks before each stage starts and reports what it learned.
+  /// At most kMaxStages stages, else std::length_error. With lookups on, the walk asks before each stage starts and
+  /// reports what it learned.
   Walk(std::span<const Stage> stages, const WalkRequest& request, Lookups lookups = Lookups::off);
 
   const Step& step() const { return step_; }

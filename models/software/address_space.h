@@ -1,8 +1,8 @@
 // A translation stage as system software keeps it: page tables in memory, grown as pages are needed.
 //
 // Models: page-size policy (the largest allowed size for which a free block exists and nothing smaller is mapped in its
-// range; else the next smaller), real tables in the memory of the stage's output space, frames from an allocator. Does not
-// model: time (who calls accounts for it), reclaim.
+// range; else the next smaller), real tables in the memory of the stage's output space, frames from an allocator. Does
+// not model: time (who calls accounts for it), reclaim.
 #pragma once
 
 #include <cstdint>
@@ -57,8 +57,8 @@ class AddressSpace {
   std::array<std::uint64_t, 64> pages_{};
 };
 
-/// The memory of a machine inside an address space, as its own system software sees it: guest-physical memory. Touching a
-/// page maps it.
+/// The memory of a machine inside an address space, as its own system software sees it: guest-physical memory. Touching
+/// a page maps it.
 class NestedStore final : public ByteStore {
  public:
   /// `below` is the store of the space's output.

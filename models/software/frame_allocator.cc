@@ -26,17 +26,18 @@ constexpr std::uint64_t kBlockSalt = 0x626c6f63;
 }  // namespace
 
 const ConfigInfo& FrameConfig::config_info() {
-  static const ConfigInfo info = ConfigBuilder<FrameConfig>("frames", "How the operating system's free memory lies.")
-                                     .field("order", &FrameConfig::order, "frames one after the other, or anywhere")
-                                     .field("contiguity_2m", &FrameConfig::contiguity_2m,
-                                            "part of memory that is free in whole 2 MiB blocks", in_range(0.0, 1.0))
-                                     .field("contiguity_1g", &FrameConfig::contiguity_1g,
-                                            "part of memory that is free in whole 1 GiB blocks", in_range(0.0, 1.0))
-                                     .check([](const FrameConfig& c) -> std::optional<ConfigProblem> {
-                                       if (c.contiguity_1g <= c.contiguity_2m) return std::nullopt;
-                                       return ConfigProblem{"contiguity_1g", "is more than contiguity_2m",
-                                                            "a whole GiB consists of whole 2 MiB blocks"};
-                                     });
+  static const ConfigInfo info =
+      ConfigBuilder<FrameConfig>("frames", "How the operating system's free memory lies.")
+          .field("order", &FrameConfig::order, "frames one after the other, or anywhere")
+          .field("contiguity_2m", &FrameConfig::contiguity_2m, "part of memory that is free in whole 2 MiB blocks",
+                 in_range(0.0, 1.0))
+          .field("contiguity_1g", &FrameConfig::contiguity_1g, "part of memory that is free in whole 1 GiB blocks",
+                 in_range(0.0, 1.0))
+          .check([](const FrameConfig& c) -> std::optional<ConfigProblem> {
+            if (c.contiguity_1g <= c.contiguity_2m) return std::nullopt;
+            return ConfigProblem{"contiguity_1g", "is more than contiguity_2m",
+                                 "allowed: at most contiguity_2m, since a whole GiB consists of whole 2 MiB blocks"};
+          });
   return info;
 }
 

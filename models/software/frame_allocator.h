@@ -1,9 +1,10 @@
 // Hands out the frames of a physical (or guest-physical) memory as an operating system with some history does.
 //
 // Models: order (sequential: as on a fresh machine; scattered: any free frame or block), and contiguity: which part of
-// memory is still in whole 2 MiB and 1 GiB blocks, fixed by the seed. Single frames come from broken blocks; when there are
-// no more, the next whole block is broken and its frames go out one after the other. A request for a block finds one or
-// fails. Freed frames are handed out again. One block is set aside for runs of several frames (wide root tables).
+// memory is still in whole 2 MiB and 1 GiB blocks, fixed by the seed. Single frames come from broken blocks; when there
+// are no more, the next whole block is broken and its frames go out one after the other. A request for a block finds
+// one or fails. Freed frames are handed out again. One block is set aside for runs of several frames (wide root
+// tables).
 // Does not model: compaction, NUMA, reclaim.
 //
 // Costs host memory for the blocks that have been touched, not for the memory managed.

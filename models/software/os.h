@@ -1,10 +1,10 @@
 // The operating system, and the hypervisors below it, that a platform's cores run under.
 //
-// Models: processes with their own address spaces and ASIDs; mapping before the start or on demand, with 4 KiB, 2 MiB or
-// 1 GiB pages; minor and major faults with their cost; unmapping and write-protection with TLB shootdown (interrupts to
-// every core that runs the process, whose handlers and invalidations cost them time); any number of hypervisors, each
-// with a stage of its own, backing guest memory before or on the first touch. Page tables are real bytes in memory; the
-// kernel's own accesses to them are part of the costs, not of the memory traffic.
+// Models: processes with their own address spaces and ASIDs; mapping before the start or on demand, with 4 KiB, 2 MiB
+// or 1 GiB pages; minor and major faults with their cost; unmapping and write-protection with TLB shootdown (interrupts
+// to every core that runs the process, whose handlers and invalidations cost them time); any number of hypervisors,
+// each with a stage of its own, backing guest memory before or on the first touch. Page tables are real bytes in
+// memory; the kernel's own accesses to them are part of the costs, not of the memory traffic.
 // Does not model: scheduling (a process stays on its core), system calls, the kernel's own instruction stream.
 //
 // Errors: UserError if memory runs out.
@@ -41,8 +41,8 @@ class Os : public Module, public FaultHandler {
 
   Outcome handle_fault(Processor& processor, const Fault& fault, Ps at) override;
 
-  /// Unmaps (or write-protects) `count` pages, starting at `address`, on behalf of `initiator`, from `at` on; returns when
-  /// every core has forgotten them.
+  /// Unmaps (or write-protects) `count` pages, starting at `address`, on behalf of `initiator`, from `at` on; returns
+  /// when every core has forgotten them.
   Ps unmap(ProcessId process, Addr address, std::uint64_t count, Processor& initiator, Ps at);
   Ps write_protect(ProcessId process, Addr address, std::uint64_t count, Processor& initiator, Ps at);
 

@@ -64,7 +64,7 @@ const ConfigInfo& OsConfig::config_info() {
           .field("frames", &OsConfig::frames, "how free memory lies")
           .field("flags", &OsConfig::flags,
                  "accessed and dirty: set when mapping, by hardware on use, or by software on a fault")
-          .field("minor_fault", &OsConfig::minor_fault, "handling a first touch, without zeroing the page")
+          .field("minor_fault", &OsConfig::minor_fault, "a fault from entry to return, without zeroing the page")
           .field("zeroing", &OsConfig::zeroing, "rate at which new pages are cleared")
           .field("major_faults", &OsConfig::major_faults, "part of first touches that read the page from storage",
                  in_range(0.0, 1.0))
@@ -75,16 +75,17 @@ const ConfigInfo& OsConfig::config_info() {
           .check([](const OsConfig& c) -> std::optional<ConfigProblem> {
             if (!for_later_stages(*find_page_format(c.format))) return std::nullopt;
             return ConfigProblem{"format", c.format + " is for hypervisors",
-                                 "a first-stage format such as x86-64-4 or sv48"};
+                                 "allowed: a first-stage format such as x86-64-4 or sv48"};
           })
           .check([](const OsConfig& c) -> std::optional<ConfigProblem> {
             const bool x86 = find_page_format(c.format)->family == Family::x86;
             if (!x86 || c.flags != FlagSetting::software) return std::nullopt;
-            return ConfigProblem{"flags", "x86 processors set accessed and dirty themselves", "preset, hardware"};
+            return ConfigProblem{"flags", "x86 processors set accessed and dirty themselves",
+                                 "allowed: preset, hardware"};
           })
           .check([](const OsConfig& c) -> std::optional<ConfigProblem> {
             if (c.zeroing.bytes_per_second > 0) return std::nullopt;
-            return ConfigProblem{"zeroing", "is zero", "a rate such as `5.5 GB/s`"};
+            return ConfigProblem{"zeroing", "is zero", "allowed: a rate such as `5.5 GB/s`"};
           });
   return info;
 }
@@ -100,7 +101,7 @@ const ConfigInfo& HypervisorConfig::config_info() {
           .field("frames", &HypervisorConfig::frames, "how the free memory that it manages lies")
           .field("flags", &HypervisorConfig::flags, "accessed and dirty: set when mapping, by hardware, or by software")
           .field("exit", &HypervisorConfig::exit, "leaving the guest and entering it again")
-          .field("minor_fault", &HypervisorConfig::minor_fault, "backing a page, without the exit")
+          .field("minor_fault", &HypervisorConfig::minor_fault, "backing a page, without the exit and zeroing")
           .check([](const HypervisorConfig& c) { return check_paging(c); });
   return info;
 }

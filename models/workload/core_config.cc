@@ -17,7 +17,8 @@ const ConfigInfo& CoreConfig::config_info() {
           .field("fetch", &CoreConfig::fetch, "send instruction fetches through the ITLB and the instruction cache")
           .field("fetch_ahead", &CoreConfig::fetch_ahead,
                  "fetch latency that the front end hides; what is beyond stalls issue")
-          .field("fault_entry", &CoreConfig::fault_entry, "flushing the window and entering the fault handler");
+          .field("fault_entry", &CoreConfig::fault_entry,
+                 "entering the fault handler, beyond what its own time includes");
   return info;
 }
 

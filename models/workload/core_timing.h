@@ -1,8 +1,8 @@
 // When a core issues which access: the part of a core that needs no SystemC.
 //
 // Models: instructions enter a window in program order, so many per cycle, and leave it in program order once complete;
-// a load takes a load-queue entry until it leaves the window and issues as soon as its address is known; a store takes a
-// store-buffer entry until it is written, which it may be, in order, from when it has left the window; instructions
+// a load takes a load-queue entry until it leaves the window and issues as soon as its address is known; a store takes
+// a store-buffer entry until it is written, which it may be, in order, from when it has left the window; instructions
 // without an access complete in the cycle they enter. This bounds memory-level parallelism as a reorder buffer does
 // (interval model: Karkhanis and Smith, "A first-order superscalar processor model", ISCA 2004).
 // Does not model: branch prediction and wrong paths, functional units and register dependences other than those a trace

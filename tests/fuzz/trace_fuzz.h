@@ -11,9 +11,9 @@
 
 #include "fuzz/require.h"
 #include "pagoda/base/error.h"
-#include "pagoda/workload/file_writer.h"
 #include "pagoda/workload/trace_reader.h"
 #include "pagoda/workload/trace_writer.h"
+#include "support/string_sink.h"
 
 namespace pagoda::fuzz {
 
@@ -48,19 +48,9 @@ inline void check_record(const Access& access) {
   }
 }
 
-class StringSink final : public ByteSink {
- public:
-  explicit StringSink(std::string& to) : to_(&to) {}
-  void write(std::string_view bytes) override { to_->append(bytes); }
-  void finish() override {}
-
- private:
-  std::string* to_;
-};
-
 inline void check_round_trip(const std::vector<Access>& records, TraceFormat format) {
   std::string bytes;
-  const auto writer = make_trace_writer(format, std::make_unique<StringSink>(bytes));
+  const auto writer = make_trace_writer(format, std::make_unique<testing::StringSink>(bytes));
   writer->write(records);
   writer->finish();
   require(read_all(bytes, format, 100).first == records, "what is written reads back");

@@ -394,7 +394,8 @@ TEST_F(MmuBench, ZeroLengthAndUntranslatedAccessesPass) {
   EXPECT_TRUE(cpu.ask({.address = 0x1000, .length = 0}).ok());
 }
 
-// Closed form: cyclic access to one page more than an LRU TLB holds misses always, to as many as it holds only at first.
+// Closed form: cyclic access to one page more than an LRU TLB holds misses always, to as many as it holds only at
+// first.
 TEST_F(MmuBench, CyclicAccessFollowsTheLruClosedForm) {
   MmuConfig config = bare_walker();
   config.dtlb = {.entries = 16, .ways = 16, .ports = 0};

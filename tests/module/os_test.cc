@@ -16,7 +16,7 @@ using testing::Reply;
 constexpr Ps kMemory = 100'000;
 constexpr Ps kInvalidatePage = 100'000;
 constexpr Ps kInvalidateAll = 100'000;
-constexpr Ps kMinorFault = 1'000'000;
+constexpr Ps kMinorFault = 250'000;
 constexpr Ps kZeroing = 744'727;  // 4096 B at 5.5 GB/s: 744.7272... ns
 constexpr Addr kText = 0x7f00'0000'0000;
 

@@ -55,10 +55,12 @@ TEST(Vcd, ChangesToldOutOfOrderAppearAtTheirOwnTimes) {
     EXPECT_THAT(vcd, HasSubstr(change));
   }
   EXPECT_THAT(vcd, ::testing::Not(HasSubstr("#600\n")));
-  const std::string save = read(::testing::TempDir() + "probe.gtkw");
+  const std::string save_path = ::testing::TempDir() + "probe.gtkw";
+  const std::string save = read(save_path);
   EXPECT_THAT(save, HasSubstr("-blinker.part\n"));
   EXPECT_THAT(save, HasSubstr("\nblinker.part.level[7:0]\n"));
   std::filesystem::remove(path);
+  std::filesystem::remove(save_path);
 }
 
 TEST(Vcd, AProbeNobodyRecordsDoesNothing) {
@@ -71,6 +73,37 @@ TEST(Vcd, AFileThatCannotBeWrittenIsAUserError) {
   Blinker blinker("blinker");
   EXPECT_THROW(VcdRecorder("/nonexistent/folder/x.vcd"), UserError);
   EXPECT_THROW(VcdRecorder(::testing::TempDir() + "x.txt"), UserError);
+}
+
+TEST(Vcd, NothingIsLeftOfASaveFileThatCouldNotBeCompleted) {
+  const std::string waveform = ::testing::TempDir() + "full.vcd";
+  const std::string save = ::testing::TempDir() + "full.gtkw";
+  std::filesystem::remove(save);
+  std::filesystem::create_symlink("/dev/full", save);  // opens, and takes nothing
+  Blinker blinker("blinker");
+  {
+    VcdRecorder recorder(waveform);
+    blinker.level.set(1, 1);
+    sc_core::sc_start();
+    EXPECT_THROW(recorder.close(), UserError);
+  }
+  EXPECT_FALSE(std::filesystem::exists(std::filesystem::symlink_status(save)));
+  EXPECT_FALSE(std::filesystem::exists(waveform));
+}
+
+TEST(Vcd, WhatStandsInTheWayOfASaveFileStays) {
+  const std::string waveform = ::testing::TempDir() + "blocked.vcd";
+  const std::string save = ::testing::TempDir() + "blocked.gtkw";
+  std::filesystem::create_directory(save);
+  Blinker blinker("blinker");
+  {
+    VcdRecorder recorder(waveform);
+    sc_core::sc_start();
+    EXPECT_THROW(recorder.close(), UserError);
+  }
+  EXPECT_TRUE(std::filesystem::is_directory(save));
+  EXPECT_FALSE(std::filesystem::exists(waveform));
+  std::filesystem::remove(save);
 }
 
 }  // namespace

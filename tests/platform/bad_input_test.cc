@@ -14,10 +14,17 @@ using testing::Workspace;
 
 constexpr const char* kGood = "name: small\ncpus: [{core: {fetch: false}, workload: {pattern: {count: 10}}}]\n";
 
+std::size_t occurrences(const std::string& text, const std::string& word) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + word.size())) ++count;
+  return count;
+}
+
 void expect_refusal(const Workspace& workspace, const Outcome& outcome, const std::string& says) {
   EXPECT_EQ(outcome.status, 2) << outcome.errors;
   EXPECT_EQ(std::count(outcome.errors.begin(), outcome.errors.end(), '\n'), 1) << outcome.errors;
   EXPECT_NE(outcome.errors.find(says), std::string::npos) << outcome.errors;
+  EXPECT_LE(occurrences(outcome.errors, "allowed: "), 1u) << outcome.errors;
   EXPECT_FALSE(std::filesystem::exists(workspace.path("results"))) << "no partial results";
 }
 
@@ -58,6 +65,57 @@ INSTANTIATE_TEST_SUITE_P(
                     "ELF\x01\x02\xff",
                     "bad.yaml"},
         BadPlatform{"NoName", "cpus: [{}]\n", "name"}),
+    [](const auto& test) { return test.param.name; });
+
+struct Refusal {
+  const char* name;
+  const char* text;
+  const char* line;
+};
+
+class Refusals : public ::testing::TestWithParam<Refusal> {};
+
+// Rules between values of one part, as printed.
+TEST_P(Refusals, SayOnceWhatIsAllowed) {
+  const Workspace workspace;
+  const std::string file = workspace.write("bad.yaml", std::string("name: x\n") + GetParam().text);
+  const Outcome outcome = workspace.pagoda({"check", file});
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_EQ(outcome.errors, "pagoda: " + file + ":2: " + GetParam().line + "\n");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, Refusals,
+    ::testing::Values(
+        Refusal{"Mix", "cpus: [{workload: {pattern: {kind: mix}}}]\n",
+                "cpus.0.workload.pattern.parts: a mix of nothing; allowed: at least one part"},
+        Refusal{"Element", "cpus: [{workload: {pattern: {kind: random, element: 4 B}}}]\n",
+                "cpus.0.workload.pattern.element: smaller than one access; allowed: at least access_size, 8 B"},
+        Refusal{"Flags", "os: {flags: software}\n",
+                "os.flags: x86 processors set accessed and dirty themselves; allowed: preset, hardware"},
+        Refusal{"Stage", "os: {format: ept-4}\n",
+                "os.format: ept-4 is for hypervisors; allowed: a first-stage format such as x86-64-4 or sv48"},
+        Refusal{"PageSize", "os: {page_size: 8 KiB}\n",
+                "os.page_size: 8 KiB is not supported; allowed: 4 KiB, 2 MiB, 1 GiB"},
+        Refusal{"Zeroing", "os: {zeroing: 0 GB/s}\n", "os.zeroing: is zero; allowed: a rate such as `5.5 GB/s`"},
+        Refusal{
+            "Contiguity", "os: {frames: {contiguity_1g: 1}}\n",
+            "os.frames.contiguity_1g: is more than contiguity_2m; allowed: at most contiguity_2m, since a whole GiB "
+            "consists of whole 2 MiB blocks"},
+        Refusal{"TlbPages", "cpus: [{mmu: {dtlb: {page_sizes: [3 KiB]}}}]\n",
+                "cpus.0.mmu.dtlb.page_sizes: 3 KiB is no page size; allowed: a power of two from 4 KiB on"},
+        Refusal{"TlbWithoutBasePages", "cpus: [{mmu: {dtlb: {page_sizes: [2 MiB]}}}]\n",
+                "cpus.0.mmu.dtlb.page_sizes: no array takes 4 KiB pages; allowed: page sizes with 4 KiB among them"},
+        Refusal{"WalkCaches", "cpus: [{mmu: {walker: {walk_caches: [{level: 1}, {level: 1}]}}}]\n",
+                "cpus.0.mmu.walker.walk_caches: names a level twice; allowed: one cache per level"},
+        Refusal{"Cores", "cpus: []\n", "cpus: is empty; allowed: at least one group of cores"},
+        Refusal{"Memories", "memory: []\n", "memory: is empty; allowed: at least one memory"},
+        Refusal{"Fetch", "cpus: [{l1i: none}]\n",
+                "cpus: core.fetch needs an instruction cache; allowed: a cache l1i, or core.fetch: false"},
+        Refusal{"Latency", "memory: [{fixed: {latency: 3 cycles}}]\n",
+                "memory.0.fixed.latency: this memory has no clock; allowed: a time such as `100 ns`"},
+        Refusal{"Banks", "memory: [{dram: {organisation: {banks: 3}}}]\n",
+                "memory.0.dram: organisation.banks: is 3; allowed: a power of two from 1 to 64"}),
     [](const auto& test) { return test.param.name; });
 
 TEST(BadInput, CommandLine) {

@@ -22,7 +22,8 @@ namespace pagoda {
 struct ReplaySummary {
   std::uint64_t passed = 0;
   std::uint64_t failed = 0;
-  /// Of those passed, the ones that agree only with a known departure of the reference from the specification, by which.
+  /// Of those passed, the ones that agree only with a known departure of the reference from the specification, by
+  /// which.
   std::map<std::string, std::uint64_t> departures;
 };
 

@@ -1,4 +1,4 @@
-// The access rules of RISC-V and x86-64 as their manuals state them, and the choice of memory type where no vectors say.
+// The access rules of RISC-V and x86-64 as their manuals state them; the choice of memory type where no vectors say.
 #include <gtest/gtest.h>
 
 #include "unit/paging/table_memory.h"
@@ -9,7 +9,7 @@ namespace {
 using test::rv;
 using test::TableMemory;
 
-// --- RISC-V Privileged Architecture: "mstatus" SUM and MXR, "Hypervisor Virtual-Machine Load and Store Instructions" ---
+// --- RISC-V: "mstatus" SUM and MXR, "Hypervisor Virtual-Machine Load and Store Instructions" -------------------------
 
 constexpr unsigned kR = 2, kW = 4, kX = 8, kU = 16;
 
@@ -100,7 +100,7 @@ TEST(RiscvSecondStage, SeesUserAccessesAndPlainLoadsOfTables) {
   EXPECT_FALSE(translates(false));
 }
 
-// --- AMD APM vol. 2, 15.25: x86-64 tables as a second stage ------------------------------------------------------------
+// --- AMD APM vol. 2, 15.25: x86-64 tables as a second stage ----------------------------------------------------------
 
 TEST(AmdNestedPaging, TreatsGuestsAsUsersAndTableReadsAsWrites) {
   TableMemory memory;
@@ -120,10 +120,10 @@ TEST(AmdNestedPaging, TreatsGuestsAsUsersAndTableReadsAsWrites) {
   EXPECT_EQ(read_only.fault().table, TableAccess::read);
 }
 
-// --- page attributes ---------------------------------------------------------------------------------------------------
+// --- page attributes -------------------------------------------------------------------------------------------------
 
-// SDM vol. 3A 4.9.2 and table 11-12: PAT, PCD and PWT select an entry of IA32_PAT; PAT is bit 7 of a PTE and bit 12 of a
-// larger page's entry.
+// SDM vol. 3A 4.9.2 and table 11-12: PAT, PCD and PWT select an entry of IA32_PAT; PAT is bit 7 of a PTE and bit 12 of
+// a larger page's entry.
 TEST(X86Pat, IsSelectedByThreeBits) {
   using enum MemoryType;
   constexpr std::array kReset{write_back, write_through, uncached_minus, uncached};

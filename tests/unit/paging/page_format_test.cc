@@ -28,7 +28,8 @@ TEST_P(Formats, HaveTheGeometryOfTheirSpecification) {
 }
 
 // SDM vol. 3A 4.5: 48 and 57 linear-address bits. RISC-V: Sv39/48/57; x4 roots take two more bits and 16 KiB. Arm ARM
-// D8.2, 4 KiB granule: levels 0 to 3 resolve bits 47:39, 38:30, 29:21, 20:12; up to 16 concatenated stage 2 root tables.
+// D8.2, 4 KiB granule: levels 0 to 3 resolve bits 47:39, 38:30, 29:21, 20:12; up to 16 concatenated stage 2 root
+// tables.
 INSTANTIATE_TEST_SUITE_P(
     All, Formats,
     testing::Values(Expected{"x86-64-4", 4, 48, 9, 4096}, Expected{"x86-64-5", 5, 57, 9, 4096},

@@ -1,5 +1,5 @@
-// Every edit is checked by walking: what was mapped translates, what was unmapped faults, and what was split, promoted or
-// protected translates as before or grants as told. All formats, all their page sizes.
+// Every edit is checked by walking: what was mapped translates, what was unmapped faults, and what was split, promoted
+// or protected translates as before or grants as told. All formats, all their page sizes.
 #include "pagoda/paging/page_table_editor.h"
 
 #include <random>

@@ -178,7 +178,8 @@ TEST_P(Superpages, KeepTheOffsetAtEveryOffset) {
   }
 }
 
-// The page size of two stages is the smaller one, and the offset inside the larger page selects the smaller one's place.
+// The page size of two stages is the smaller one, and the offset inside the larger page selects the smaller one's
+// place.
 TEST(Superpages, OfTwoStagesGiveTheSmallerSize) {
   for (const unsigned first : {12U, 16U, 21U, 30U}) {
     for (const unsigned second : {12U, 16U, 21U, 30U}) {

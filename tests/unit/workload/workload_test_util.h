@@ -24,6 +24,7 @@
 #include "pagoda/workload/file_writer.h"
 #include "pagoda/workload/trace_reader.h"
 #include "pagoda/workload/trace_writer.h"
+#include "support/string_sink.h"
 
 namespace pagoda {
 
@@ -68,20 +69,9 @@ inline std::string read_error(std::string_view bytes, std::optional<TraceFormat>
   return user_error([&] { read_all(bytes, format); });
 }
 
-/// A sink into a string.
-class StringSink final : public ByteSink {
- public:
-  explicit StringSink(std::string& to) : to_(&to) {}
-  void write(std::string_view bytes) override { to_->append(bytes); }
-  void finish() override {}
-
- private:
-  std::string* to_;
-};
-
 inline std::string written(TraceFormat format, std::span<const Access> records) {
   std::string bytes;
-  const auto writer = make_trace_writer(format, std::make_unique<StringSink>(bytes));
+  const auto writer = make_trace_writer(format, std::make_unique<testing::StringSink>(bytes));
   writer->write(records);
   writer->finish();
   return bytes;
@@ -89,7 +79,7 @@ inline std::string written(TraceFormat format, std::span<const Access> records) 
 
 inline std::string compressed(Compression compression, std::string_view bytes) {
   std::string result;
-  const auto sink = make_compressor(compression, std::make_unique<StringSink>(result));
+  const auto sink = make_compressor(compression, std::make_unique<testing::StringSink>(result));
   sink->write(bytes);
   sink->finish();
   return result;
