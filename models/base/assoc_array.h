@@ -75,6 +75,11 @@ class AssocArray {
   std::size_t sets() const { return set_mask_ + 1; }
   std::size_t set_of(std::uint64_t index) const { return index & set_mask_; }
 
+  /// Has the host fetch what looking into `set` needs, so that it is there by then.
+  [[gnu::always_inline]] void prefetch(std::size_t set) const {  // else the compiler takes it for a call without effect
+    __builtin_prefetch(&chunk_array_[set * chunks_]);
+  }
+
   /// The entry with `key` in `set` that `match` accepts, or null. Does not count as a use.
   template <class Match>
   Entry* find(std::size_t set, Key key, Match match) {

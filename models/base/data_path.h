@@ -23,7 +23,7 @@ class DataPath {
   /// Copies the payload's bytes, honouring byte enables and streaming width.
   bool serve(tlm::tlm_generic_payload& payload);
   /// Has the host fetch bytes that serve() will soon be asked for.
-  void prefetch(Addr address) const {
+  [[gnu::always_inline]] void prefetch(Addr address) const {  // else the compiler takes it for a call without effect
     if (region_ &&
         address - region_->get_start_address() <= region_->get_end_address() - region_->get_start_address()) {
       __builtin_prefetch(region_->get_dmi_ptr() + (address - region_->get_start_address()));

@@ -15,6 +15,7 @@ TimedAnswer Downlink::access_data(TimedRequest& request, Ps at, unsigned char* b
   const tlm::tlm_command command = request.is_write() ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND;
   const Addr address = request.address;
   const unsigned length = request.bytes;
+  data_->prefetch(address);
   TimedAnswer answer = timed_->access(request, at);
   if (answer.ok() && !data_->move(command, address, bytes, length)) {
     answer.set_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);

@@ -31,6 +31,10 @@ class Downlink {
   }
   /// Likewise, and moves the bytes it is about.
   TimedAnswer access_data(TimedRequest& request, Ps at, unsigned char* bytes);
+  /// See TimedTarget::expect().
+  void expect(Addr address) {
+    if (timed_ != nullptr) timed_->expect(address);
+  }
 
   Below& operator*() const { return *below_; }
   Below* operator->() const { return below_; }

@@ -6,8 +6,8 @@
 // the cycle it gets. Zero ports stand for a resource without limit. Does not model: which port it is.
 //
 // Requests come in call order, which is not time order (see timeline.h); each takes the earliest cycles that are free when
-// it is made. The calendar keeps the latest kCycles cycles: a request that lies further back than that behind the latest
-// one finds everything free.
+// it is made. The calendar knows one cycle of any kCycles that lie that far apart, the one asked for last: requests further
+// apart in time than kCycles do not meet.
 //
 // Cost: constant for a request that need not wait.
 #pragma once
@@ -22,7 +22,7 @@ namespace pagoda {
 
 class Ports {
  public:
-  /// `count` at most 65,535; `period` of their clock, at least 1: 2^48 of them is as far as time may go.
+  /// `count` at most 2,047; `period` of their clock, at least 1.
   Ports(std::uint32_t count, Ps period)
       : count_(count), period_(period), reciprocal_(~std::uint64_t{0} / period), cycles_(count == 0 ? 1 : kCycles) {}
 
@@ -30,12 +30,14 @@ class Ports {
   Ps reserve(Ps at) {
     if (count_ == 0) return at;
     std::uint64_t cycle = cycle_of(at);
-    if (take(cycle)) return at;
     // Nothing is free from full_from_ to full_until_: a saturated resource need not search there every time.
-    if (cycle < full_from_ || cycle > full_until_) full_from_ = full_until_ = cycle;
-    for (cycle = std::max(cycle + 1, full_until_); !take(cycle);) ++cycle;
-    full_until_ = cycle;
-    return cycle * period_;
+    if (cycle < full_from_ || cycle >= full_until_) {
+      if (take(cycle)) return at;
+      if (cycle != full_until_) full_from_ = cycle;
+      full_until_ = cycle + 1;
+    }
+    while (!take(full_until_)) ++full_until_;
+    return full_until_ * period_;
   }
 
   /// Likewise for `length` cycles in a row.
@@ -51,27 +53,25 @@ class Ports {
 
  private:
   __extension__ using Product = unsigned __int128;
+  using Entry = std::uint32_t;  // how many hold a port in a cycle, and above that which of its entry's cycles it is
 
-  static constexpr std::size_t kCycles = 4096;
-  static constexpr unsigned kUsedBits = 16;
+  static constexpr std::size_t kCycles = 2048;
+  static constexpr unsigned kUsedBits = 11;
+  static constexpr Entry kUsedMask = (1u << kUsedBits) - 1;
 
-  static std::uint64_t used(std::uint64_t entry) { return entry & ((std::uint64_t{1} << kUsedBits) - 1); }
-  std::uint64_t& entry_of(std::uint64_t cycle) { return cycles_[cycle % kCycles]; }
-  bool full(std::uint64_t cycle) {
-    const std::uint64_t entry = entry_of(cycle);
-    return entry >> kUsedBits == cycle && used(entry) >= count_;
-  }
+  Entry& entry_of(std::uint64_t cycle) { return cycles_[cycle % kCycles]; }
+  static Entry none_in(std::uint64_t cycle) { return static_cast<Entry>(cycle / kCycles << kUsedBits); }
+  bool full(std::uint64_t cycle) { return entry_of(cycle) - none_in(cycle) - count_ < kUsedMask + 1 - count_; }
   // Takes a port in this cycle if one is free.
   bool take(std::uint64_t cycle) {
-    std::uint64_t& entry = entry_of(cycle);
-    const std::uint64_t fresh = cycle << kUsedBits;
-    if (entry < fresh) {
-      entry = fresh | 1;
-    } else if (entry < fresh + count_) {
-      ++entry;
-    } else {
-      return entry >> kUsedBits != cycle;  // the entry is a later cycle's: this one lies too far back
+    Entry& entry = entry_of(cycle);
+    const Entry none = none_in(cycle);
+    const Entry used = entry - none;
+    if (used >= count_) {
+      if (used <= kUsedMask) return false;
+      entry = none;  // it was another cycle's, which lies far back
     }
+    ++entry;
     return true;
   }
 
@@ -86,7 +86,7 @@ class Ports {
   std::uint32_t count_;
   Ps period_;
   std::uint64_t reciprocal_;
-  LazyArray<std::uint64_t> cycles_;  // by cycle modulo their number: the cycle's number, and how many hold a port in it
+  LazyArray<Entry> cycles_;  // by cycle modulo their number
   std::uint64_t full_from_ = 0;
   std::uint64_t full_until_ = 0;
 };

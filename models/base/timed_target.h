@@ -19,6 +19,7 @@ struct TimedRequest {
   Addr address = 0;
   std::uint32_t bytes = 0;
   RequestInfo info;
+  bool expected = false;  ///< expect() has been called for it
   Ps floor = 0;     ///< kernel time: no later call asks about a time before it
   TimeSplit* time;  ///< never null: the callee adds where the time went
   Fault* fault;     ///< never null, and none when the request is made; set if it is refused in translation
@@ -45,6 +46,8 @@ class TimedTarget {
   /// A request that reaches the module at `at`, which is not before its floor; when it is done, and how it ended. The
   /// module may change the request as it passes it on: it belongs to the callee from here on.
   virtual TimedAnswer access(TimedRequest& request, Ps at) = 0;
+  /// A request for this address is about to come: has the host fetch what it will need.
+  virtual void expect(Addr /*address*/) {}
 };
 
 /// A target port through which a TimedTarget may be reached as well.

@@ -51,6 +51,10 @@ TimedAnswer Bus::access(TimedRequest& request, Ps at) {
   return answer;
 }
 
+void Bus::expect(Addr address) {
+  if (const Range* range = route(address)) below_[static_cast<std::size_t>(range->output)].expect(address);
+}
+
 void Bus::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   const Range* range = route(payload.get_address());
   if (range == nullptr) {

@@ -23,6 +23,10 @@ class Cache::Below {
  public:
   Below(Cache& cache, const TimedRequest& cause) : cache_(cache), cause_(cause) {}
 
+  void expect(Addr line) const {
+    if (!cause_.expected) cache_.below_.expect(line);
+  }
+
   LineFill fetch(Addr line, Ps at, TimeSplit* time) {
     const Origin origin = time == nullptr ? Origin::prefetch : cause_.info.origin;
     const TimedAnswer answer = ask(AccessKind::read, origin, line, at, time);
@@ -42,6 +46,7 @@ class Cache::Below {
         .address = line,
         .bytes = static_cast<std::uint32_t>(cache_.core_.line_size()),
         .info = {.requester = cause_.info.requester, .key_id = cause_.info.key_id, .access = kind, .origin = origin},
+        .expected = true,
         .floor = cause_.floor,
         .time = time != nullptr ? time : &cache_.nobodys_time_,
         .fault = cause_.fault};
@@ -101,6 +106,11 @@ void Cache::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& del
   if (answer.ok() && !attributes.timing_only && !data.serve(payload)) {
     payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
   }
+}
+
+void Cache::expect(Addr address) {
+  core_.prefetch_tags(address);
+  below_.expect(address);
 }
 
 TimedAnswer Cache::access(TimedRequest& request, Ps at) {

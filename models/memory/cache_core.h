@@ -62,6 +62,7 @@ class CacheCore {
         period_(config.period()),
         latency_(config.latency.at(period_)),
         lines_(config.geometry()),
+        use_is_known_(config.replacement != Replacement::srrip),
         ports_(config.ports, period_),
         mshrs_(config.mshrs),
         write_buffer_(config.write_buffer),
@@ -76,7 +77,7 @@ class CacheCore {
   /// Whether the bytes lie in the line used last, and hits to it have no other effect than being counted.
   bool repeats(Addr address, std::uint64_t bytes) const {
     const Addr offset = address - last_address_;
-    return offset < line_size() && offset + bytes <= line_size();
+    return last_ != nullptr && offset < line_size() && offset + bytes <= line_size();
   }
   /// Serves an access that repeats().
   Ps access_again(bool write, Ps at, TimeSplit& time) {
@@ -98,6 +99,9 @@ class CacheCore {
     }
     return miss(set, access, looked_up, time, next);
   }
+
+  /// Has the host fetch what looking for the address will need.
+  void prefetch_tags(Addr address) const { lines_.prefetch(lines_.set_of(address >> line_shift_)); }
 
   bool holds(Addr address) {
     return lines_.find(lines_.set_of(address >> line_shift_), (address >> line_shift_) + 1) != nullptr;
@@ -154,6 +158,7 @@ class CacheCore {
   [[gnu::noinline]] CacheOutcome miss(std::size_t set, const CacheAccess& access, Ps looked_up, TimeSplit& time,
                                       Next& next) {
     ++stats_.misses;
+    next.expect(access.line);
     const Lines::Place victim = lines_.victim(set);
     __builtin_prefetch(victim.entry);  // the host has it by the time of the fill
     CacheOutcome outcome{looked_up, false, false};
@@ -164,7 +169,12 @@ class CacheCore {
     const Ps before_eviction = outcome.done;
     outcome.done = fill(victim, set, access, outcome.done, next);
     time[TimePart::queue] += outcome.done - before_eviction;
-    if (prefetcher_.enabled()) prefetch(access, true, looked_up, next);
+    if (prefetcher_.enabled()) {
+      prefetch(access, true, looked_up, next);
+    } else if (use_is_known_) {
+      last_ = victim.entry;
+      last_address_ = access.line;
+    }
     return outcome;
   }
 
@@ -197,7 +207,7 @@ class CacheCore {
       arrives = slot.start;
       ++stats_.writebacks;
     }
-    if (last_ == &victim) last_address_ = kNoLine;
+    if (last_ == &victim) last_ = nullptr;
     lines_.replace(set, place, (access.line >> line_shift_) + 1);
     victim = {.arrives = arrives & (kNever >> 2), .dirty = access.write, .prefetched = 0};
     if (evict_dirty) write_buffer_.release(access.floor, slot, next.write_back((old - 1) << line_shift_, arrives));
@@ -226,10 +236,10 @@ class CacheCore {
   Ps latency_;
   Ps typical_miss_ = 1;  // what the last miss took: how long a miss register will be busy
   Lines lines_;
-  // The line used last, unless it has given way since. No line has the address kNoLine.
-  static constexpr Addr kNoLine = ~Addr{0};
+  // The line used last, unless it has given way since; and its address.
+  bool use_is_known_;  // to the replacement policy already by a fill: a hit after it changes nothing
   Line* last_ = nullptr;
-  Addr last_address_ = kNoLine;
+  Addr last_address_ = 0;
   Ports ports_;
   Servers mshrs_;
   Servers write_buffer_;

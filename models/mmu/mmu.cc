@@ -127,7 +127,7 @@ TimedAnswer Mmu::Way::access(TimedRequest& request, Ps at) {
 // Whether the request is for the page used last, all of it, and its entry grants it without a further look.
 inline bool Mmu::Way::repeats(const TimedRequest& request, Ps at) const {
   return ((request.address ^ recent.page) & recent.mask) == 0 && recent.epoch == tlb.epoch() &&
-         (request.address & ~recent.mask) + request.bytes <= ~recent.mask + 1 && recent.entry->ready <= at &&
+         (request.address & ~recent.mask) + request.bytes <= ~recent.mask + 1 && recent.ready <= at &&
          (recent.entry->allowed & TlbEntry::access_bit(request.info.access, request.info.privilege)) != 0;
 }
 
@@ -149,10 +149,9 @@ template <class Sender>
 inline TimedAnswer Mmu::serve_again(TimedRequest& request, Ps at, Way& way, Sender sender) {
   request.info.asid = context_.tag.asid;
   request.info.vmid = context_.tag.vmid;
-  const TlbEntry& entry = *way.recent.entry;
   const Ps found = way.tlb.look(at, *request.time);
   way.tlb.count_hit(found);
-  const Addr physical = entry.page | (request.address & ~way.recent.mask);
+  const Addr physical = request.address + way.recent.to_physical;
   return send(request, {.at = found, .physical = physical, .length = request.bytes, .uncached = way.recent.uncached},
               sender);
 }
@@ -247,6 +246,8 @@ bool Mmu::translate(Way& way, const TimedRequest& request, Piece& piece) {
   way.recent = {.epoch = way.tlb.epoch(),
                 .page = request.address & mask,
                 .mask = mask,
+                .to_physical = piece.physical - request.address,
+                .ready = entry->ready,
                 .entry = entry,
                 .uncached = piece.uncached};
   return true;

@@ -76,6 +76,8 @@ class Mmu : public Module {
       std::uint64_t epoch = ~std::uint64_t{0};
       Addr page = 0;
       Addr mask = 0;
+      Addr to_physical = 0;  // added to an address
+      Ps ready = 0;
       const TlbEntry* entry = nullptr;
       bool uncached = false;
     } recent;

@@ -85,9 +85,9 @@ inline void Core::execute(const Access& access) {
       execute_store(access);
       break;
   }
-  if (accesses_ >= call_at_ && callback_) {
-    const std::function<void()> callback = std::exchange(callback_, nullptr);
-    callback();
+  if (accesses_ >= call_at_) {
+    call_at_ = ~std::uint64_t{0};
+    callback_();
   }
 }
 

@@ -93,7 +93,7 @@ class Core : public Module, public Processor {
   Ps synchronise_at_ = 0;
   std::deque<Interrupt> interrupts_;
   std::uint64_t accesses_ = 0;
-  std::uint64_t call_at_ = 0;
+  std::uint64_t call_at_ = ~std::uint64_t{0};
   std::function<void()> callback_;
   std::function<void()> finish_callback_;
   Ps end_time_ = 0;

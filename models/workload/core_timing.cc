@@ -13,16 +13,10 @@ CoreTiming::CoreTiming(const CoreConfig& config, Ps period)
       load_queue_(config.outstanding_loads),
       store_buffer_(config.store_buffer) {}
 
-// What must leave before instruction `last` can enter.
-void CoreTiming::leave_window(std::uint64_t last) {
-  while (oldest_ != newest_ && oldest_retirement().instruction + window_ <= last) {
-    const Retirement leaving = oldest_retirement();
-    ++oldest_;
-    if (leaving.time <= entered_) continue;
-    // The first instruction that its place is for waits; those behind follow at the width.
-    take_slots(leaving.instruction + window_ - instructions_);
-    wait_until(leaving.time, stalls_.window);
-  }
+// The first instruction that its place is for waits; those behind follow at the width.
+void CoreTiming::wait_for(const Retirement& leaving) {
+  take_slots(leaving.instruction + window_ - instructions_);
+  wait_until(leaving.time, stalls_.window);
 }
 
 void CoreTiming::stall_fetch_until(Ps time) {

@@ -33,7 +33,12 @@ class CoreTiming {
   /// The next `count` instructions enter.
   void enter(std::uint64_t count) {
     const std::uint64_t last = instructions_ + count;
-    if (oldest_ != newest_ && oldest_retirement().instruction + window_ <= last) leave_window(last);
+    // What must leave the window before the last of them can enter.
+    while (oldest_ != newest_ && oldest_retirement().instruction + window_ <= last) {
+      const Retirement leaving = oldest_retirement();
+      ++oldest_;
+      if (leaving.time > entered_) wait_for(leaving);
+    }
     take_slots(last - instructions_);
   }
   /// The front end got no instructions before `time`.
@@ -71,21 +76,22 @@ class CoreTiming {
   // The last so many values of a sequence, by position; those before the first are 0.
   class History {
    public:
-    explicit History(std::size_t length) : values_(length) {}
+    explicit History(std::size_t length) : values_(length), length_(length) {}
     Ps oldest() const { return values_[next_]; }
     void push(Ps value) {
       values_[next_] = value;
-      next_ = next_ + 1 == values_.size() ? 0 : next_ + 1;
+      if (++next_ == length_) next_ = 0;
     }
 
    private:
     std::vector<Ps> values_;
+    std::size_t length_;
     std::size_t next_ = 0;
   };
 
   Retirement& oldest_retirement() { return in_window_[oldest_ & window_mask_]; }
   Retirement& newest_retirement() { return in_window_[(newest_ - 1) & window_mask_]; }
-  void leave_window(std::uint64_t last);
+  void wait_for(const Retirement& leaving);
 
   Ps ready_value(unsigned depends_on) const {
     if (depends_on == 0 || depends_on > loads_) return 0;

@@ -21,6 +21,7 @@ struct Next {
   std::vector<Fetch> written;
   bool refuse = false;
 
+  void expect(Addr /*line*/) {}
   LineFill fetch(Addr line, Ps at, TimeSplit* time) {
     fetched.push_back({line, at});
     if (time != nullptr) (*time)[TimePart::dram] += kBelow;
