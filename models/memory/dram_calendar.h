@@ -37,8 +37,15 @@ class DramCalendar {
   /// What is kept begins and ends at multiples of this.
   static constexpr Clock kBlockClocks = 64;
 
+  /// A lane by where it lies in memory.
+  using Lane = std::size_t;
+
   /// No reservation will set a bit more than `reach` clocks away from itself.
   DramCalendar(std::size_t lanes, Clock reach);
+
+  /// The lane of an index, and the one so many after a lane. Right until cover() says otherwise.
+  Lane lane(std::size_t index) const { return index * stride_; }
+  Lane next(Lane lane, std::size_t count) const { return lane + count * stride_; }
 
   /// The earliest clock at which something can still be reserved.
   Clock begin() const { return begin_; }
@@ -49,26 +56,28 @@ class DramCalendar {
     end_ = std::max(end_, begin_);
   }
 
-  /// To be called before a reservation at clocks up to `last` is written; may raise begin().
-  void cover(Clock last) {
-    if (last + reach_ >= end_) [[unlikely]]
-      extend(((last + reach_) & -kBlockClocks) + kBlockClocks);
+  /// To be called before a reservation at clocks up to `last` is written; may raise begin(). Whether the lanes are where
+  /// they were.
+  [[nodiscard]] bool cover(Clock last) {
+    const Clock end = ((last + reach_) & -kBlockClocks) + kBlockClocks;
+    if (end > room_) [[unlikely]]
+      return extend(end);
+    end_ = std::max(end_, end);
+    return true;
   }
 
   /// The first clock from `from` on that is forbidden in neither lane.
-  Clock first_free(std::size_t lane, std::size_t other, Clock from) const {
+  Clock first_free(Lane lane, Lane other, Clock from) const {
     if (from >= end_) return from;
-    const std::uint8_t* bytes = at(lane, from);
-    const std::ptrdiff_t to_other = static_cast<std::ptrdiff_t>((other - lane) * stride_);
+    const std::uint8_t* bytes = at(0, from);
     // The shift brings in zeros from above: it is not known here whether what lies beyond the word is free.
-    const std::uint64_t free = ~(load(bytes) | load(bytes + to_other)) >> bit_of(from);
-    if (free == 0) [[unlikely]]
-      return first_free_beyond(bytes, to_other, from);
+    const std::uint64_t free = ~(load(bytes + lane) | load(bytes + other)) >> bit_of(from);
+    if (free == 0) return first_free_beyond(lane, other, from);
     return from + std::countr_zero(free);
   }
 
   /// Sets the bits [first, last] of a lane, which lie within the reach of a reservation at a covered clock.
-  void set(std::size_t lane, Clock first, Clock last) {
+  void set(Lane lane, Clock first, Clock last) {
     std::uint8_t* bytes = at(lane, first);
     const auto low_bits = [](Clock count) { return ~std::uint64_t{0} >> (64 - std::min<Clock>(count, 64)); };
     Clock end = bit_of(first) + last - first + 1;
@@ -76,7 +85,7 @@ class DramCalendar {
     while ((end -= 64) > 0) or_into(bytes += 8, low_bits(end));
   }
 
-  void mark(std::size_t lane, Clock clock) {
+  void mark(Lane lane, Clock clock) {
     std::uint8_t* byte = at(lane, clock);
     *byte = static_cast<std::uint8_t>(*byte | 1U << bit_of(clock));
   }
@@ -87,14 +96,28 @@ class DramCalendar {
     std::uint64_t before;
     std::uint64_t after;
   };
-  Marks marks_around(std::size_t lane, Clock clock) const { return {bits(lane, clock - 64), bits(lane, clock + 1)}; }
+  Marks marks_around(Lane lane, Clock clock) const {
+    const std::uint8_t* bytes = at(lane, clock);
+    const int place = bit_of(clock);
+    // Shifts by 64 are split in two, as they would not shift at all.
+    const std::uint64_t before = load(bytes - 8) >> place | std::uint64_t{*bytes} << 1 << (63 - place);
+    const std::uint64_t after = load(bytes) >> place >> 1 | std::uint64_t{bytes[8]} << (63 - place);
+    return {before, after};
+  }
+  /// The same for no more than kNearMarks clocks on either side, which is quicker.
+  Marks marks_near(Lane lane, Clock clock) const {
+    const std::uint8_t* bytes = at(lane, clock);
+    const int place = bit_of(clock);
+    return {load(bytes - 7) << (8 - place), load(bytes) >> (place + 1)};
+  }
+  static constexpr Clock kNearMarks = 56;
 
   /// The first clock from `from` on at which fewer than `entries` are taken.
-  Clock first_below(std::size_t lane, Clock from, std::uint32_t entries) const;
+  Clock first_below(std::size_t index, Clock from, std::uint32_t entries) const;
   /// The first clock after the last one in [from, until) at which `entries` or more are taken; `from` if there is none.
-  Clock after_full(std::size_t lane, Clock from, Clock until, std::uint32_t entries) const;
+  Clock after_full(std::size_t index, Clock from, Clock until, std::uint32_t entries) const;
   /// Takes one more entry during [from, until), as far as that is kept. Counts stay at kMostEntries once they are there.
-  void take(std::size_t lane, Clock from, Clock until);
+  void take(std::size_t index, Clock from, Clock until);
 
  private:
   template <std::size_t Scopes, std::size_t Lanes>
@@ -122,22 +145,16 @@ class DramCalendar {
   static void or_into(std::uint8_t* bytes, std::uint64_t word) { store(bytes, load(bytes) | word); }
 
   /// Where a clock lies: its byte of a lane, and its bit in that.
-  const std::uint8_t* at(std::size_t lane, Clock clock) const {
-    return bytes_.data() + lane * stride_ + (static_cast<std::size_t>(clock - origin_) >> 3);
+  const std::uint8_t* at(Lane lane, Clock clock) const {
+    return bytes_.data() + lane + (static_cast<std::size_t>(clock - origin_) >> 3);
   }
-  std::uint8_t* at(std::size_t lane, Clock clock) {
-    return bytes_.data() + lane * stride_ + (static_cast<std::size_t>(clock - origin_) >> 3);
+  std::uint8_t* at(Lane lane, Clock clock) {
+    return bytes_.data() + lane + (static_cast<std::size_t>(clock - origin_) >> 3);
   }
   static int bit_of(Clock clock) { return static_cast<int>(clock & 7); }
-  /// 64 bits of a lane, from a clock on.
-  std::uint64_t bits(std::size_t lane, Clock clock) const {
-    const std::uint8_t* bytes = at(lane, clock);
-    return load(bytes) >> bit_of(clock) | std::uint64_t{bytes[8]} << 1 << (63 - bit_of(clock));
-  }
-
-  void extend(Clock end);
-  void slide(Clock first, Clock end);
-  Clock first_free_beyond(const std::uint8_t* bytes, std::ptrdiff_t to_other, Clock from) const;
+  bool extend(Clock end);
+  bool slide(Clock first, Clock end);
+  Clock first_free_beyond(Lane lane, Lane other, Clock from) const;
 
   std::size_t lanes_;
   Clock reach_;
@@ -145,6 +162,7 @@ class DramCalendar {
   Clock origin_;  ///< the clock that lanes begin with, a multiple of kBlockClocks as the next two
   Clock begin_ = 0;
   Clock end_ = 0;       ///< this clock and all after it are clear in every lane
+  Clock room_;          ///< up to where end_ can go without more ado
   Clock capacity_;      ///< clocks that a lane has room for
   std::size_t stride_;  ///< bytes from lane to lane
   std::vector<std::uint8_t> bytes_;
@@ -167,20 +185,23 @@ class DramStencil {
   /// A reservation at a clock, to be set in one lane after the other.
   class Application {
    public:
-    /// Sets what a scope has for `lane` and those that follow it.
-    [[gnu::always_inline]] void set(std::size_t scope, std::size_t lane) const {
+    /// Sets what a scope has for a lane and those that follow it.
+    [[gnu::always_inline]] void set(std::size_t scope, DramCalendar::Lane lane) const {
       const std::uint64_t* bits = bits_ + scope * Lanes;
-      std::uint8_t* bytes = bytes_ + lane * stride_;
-      set_word(bits, bytes);
-      for (std::size_t word = 1; word < words_; ++word) {  // one word is enough for DDR4
-        set_word(bits += Scopes * Lanes, bytes += 8);
-      }
+      std::uint8_t* bytes = bytes_ + lane;
+      for (std::size_t i = 0; i < Lanes; ++i) DramCalendar::or_into(bytes + i * stride_, bits[i]);
+      if (words_ > 1) set_rest(bits, bytes, stride_, words_);  // not for DDR4
     }
 
    private:
     friend class DramStencil;
-    void set_word(const std::uint64_t* bits, std::uint8_t* bytes) const {
-      for (std::size_t i = 0; i < Lanes; ++i) DramCalendar::or_into(bytes + i * stride_, bits[i]);
+    [[gnu::noinline]] static void set_rest(const std::uint64_t* bits, std::uint8_t* bytes, std::size_t stride,
+                                           std::size_t words) {
+      for (std::size_t word = 1; word < words; ++word) {
+        bits += Scopes * Lanes;
+        bytes += 8;
+        for (std::size_t i = 0; i < Lanes; ++i) DramCalendar::or_into(bytes + i * stride, bits[i]);
+      }
     }
 
     const std::uint64_t* bits_;
