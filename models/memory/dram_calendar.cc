@@ -22,7 +22,15 @@ DramCalendar::DramCalendar(std::size_t lanes, Clock reach)
       room_(origin_ + kFirstCapacity),
       capacity_(kFirstCapacity),
       stride_(stride_for(kFirstCapacity + kSpare)),
-      bytes_(lanes * stride_) {}
+      bytes_(std::make_unique<std::uint8_t[]>(lanes * stride_)) {
+  place(origin_);
+}
+
+/// The lanes now begin with `origin`.
+void DramCalendar::place(Clock origin) {
+  origin_ = origin;
+  zero_ = reinterpret_cast<std::uintptr_t>(bytes_.get()) - static_cast<std::uintptr_t>(origin >> 3);
+}
 
 /// Makes the clocks before `end` usable.
 bool DramCalendar::extend(Clock end) {
@@ -40,19 +48,19 @@ bool DramCalendar::slide(Clock first, Clock end) {
   const bool grows = 2 * needed > capacity_;
   const Clock capacity = grows ? 4 * needed : capacity_;
   const std::size_t stride = stride_for(capacity + kSpare);
-  std::vector<std::uint8_t> grown(grows ? lanes_ * stride : 0);
+  auto grown = grows ? std::make_unique<std::uint8_t[]>(lanes_ * stride) : nullptr;
   const auto kept = static_cast<std::size_t>(std::max<Clock>(std::min(end_, origin_ + capacity_) - first, 0) / 8);
   const auto from = static_cast<std::size_t>((first - origin_) / 8);
   for (std::size_t lane = 0; lane < lanes_; ++lane) {
-    std::uint8_t* old = bytes_.data() + lane * stride_;
-    std::uint8_t* moved = grows ? grown.data() + lane * stride : old;
+    std::uint8_t* old = bytes_.get() + lane * stride_;
+    std::uint8_t* moved = grows ? grown.get() + lane * stride : old;
     if (kept > 0) std::memmove(moved, old + from, kept);
     if (!grows) std::memset(old + kept, 0, stride - kept);
   }
-  if (grows) bytes_.swap(grown);
+  if (grows) bytes_ = std::move(grown);
   stride_ = stride;
   capacity_ = capacity;
-  origin_ = first;
+  place(first);
   return !grows;
 }
 

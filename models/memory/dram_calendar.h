@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 #include "pagoda/memory/dram_clocks.h"
@@ -145,13 +146,11 @@ class DramCalendar {
   static void or_into(std::uint8_t* bytes, std::uint64_t word) { store(bytes, load(bytes) | word); }
 
   /// Where a clock lies: its byte of a lane, and its bit in that.
-  const std::uint8_t* at(Lane lane, Clock clock) const {
-    return bytes_.data() + lane + (static_cast<std::size_t>(clock - origin_) >> 3);
-  }
-  std::uint8_t* at(Lane lane, Clock clock) {
-    return bytes_.data() + lane + (static_cast<std::size_t>(clock - origin_) >> 3);
+  std::uint8_t* at(Lane lane, Clock clock) const {
+    return reinterpret_cast<std::uint8_t*>(zero_ + lane + static_cast<std::uintptr_t>(clock >> 3));
   }
   static int bit_of(Clock clock) { return static_cast<int>(clock & 7); }
+  void place(Clock origin);
   bool extend(Clock end);
   bool slide(Clock first, Clock end);
   Clock first_free_beyond(Lane lane, Lane other, Clock from) const;
@@ -165,7 +164,8 @@ class DramCalendar {
   Clock room_;          ///< up to where end_ can go without more ado
   Clock capacity_;      ///< clocks that a lane has room for
   std::size_t stride_;  ///< bytes from lane to lane
-  std::vector<std::uint8_t> bytes_;
+  std::unique_ptr<std::uint8_t[]> bytes_;
+  std::uintptr_t zero_;  ///< the address of clock 0 in the first lane, there or not: one addition finds any clock
 };
 
 /// What a reservation at some clock forbids: for each of `Scopes` kinds of place in the channel, a range of clocks
@@ -182,69 +182,63 @@ class DramStencil {
 
   explicit DramStencil(const Ranges& ranges);
 
-  /// A reservation at a clock, to be set in one lane after the other.
-  class Application {
-   public:
-    /// Sets what a scope has for a lane and those that follow it.
-    [[gnu::always_inline]] void set(std::size_t scope, DramCalendar::Lane lane) const {
-      const std::uint64_t* bits = bits_ + scope * Lanes;
-      std::uint8_t* bytes = bytes_ + lane;
-      for (std::size_t i = 0; i < Lanes; ++i) DramCalendar::or_into(bytes + i * stride_, bits[i]);
-      if (words_ > 1) set_rest(bits, bytes, stride_, words_);  // not for DDR4
-    }
-
-   private:
-    friend class DramStencil;
-    [[gnu::noinline]] static void set_rest(const std::uint64_t* bits, std::uint8_t* bytes, std::size_t stride,
-                                           std::size_t words) {
-      for (std::size_t word = 1; word < words; ++word) {
-        bits += Scopes * Lanes;
-        bytes += 8;
-        for (std::size_t i = 0; i < Lanes; ++i) DramCalendar::or_into(bytes + i * stride, bits[i]);
+  /// Reserves a clock. `visit` is called with a function for the scopes and lanes concerned, to be called with a scope
+  /// and the first of the adjacent lanes.
+  template <typename Visit>
+  [[gnu::always_inline]] void apply(DramCalendar& calendar, Clock clock, Visit&& visit) const {
+    std::uint8_t* bytes = calendar.at(0, clock) - bytes_before_;
+    const auto place = static_cast<std::size_t>(DramCalendar::bit_of(clock));
+    const std::size_t stride = calendar.stride_;
+    visit([&](std::size_t scope, DramCalendar::Lane lane) {
+      for (std::size_t i = 0; i < Lanes; ++i) {
+        DramCalendar::or_into(bytes + lane + i * stride, first_words_[place][scope][i]);
       }
-    }
-
-    const std::uint64_t* bits_;
-    std::uint8_t* bytes_;
-    std::size_t stride_;
-    std::size_t words_;
-  };
-
-  Application at(DramCalendar& calendar, Clock clock) const {
-    const Clock first = clock - before_;
-    Application application;
-    application.bits_ = bits_.data() + static_cast<std::size_t>(DramCalendar::bit_of(first)) * words_ * Scopes * Lanes;
-    application.bytes_ = calendar.at(0, first);
-    application.stride_ = calendar.stride_;
-    application.words_ = words_;
-    return application;
+    });
+    if (words_ == 1) return;  // always for DDR4
+    visit([&](std::size_t scope, DramCalendar::Lane lane) {
+      set_rest(&rest_[place * (words_ - 1)][scope], bytes + lane, stride);
+    });
   }
 
  private:
-  Clock before_ = 0;  ///< of the range that begins earliest
+  using Word = std::array<std::array<std::uint64_t, Lanes>, Scopes>;
+
+  [[gnu::noinline]] void set_rest(const std::array<std::uint64_t, Lanes>* bits, std::uint8_t* bytes,
+                                  std::size_t stride) const {
+    for (std::size_t word = 1; word < words_; ++word, bits += Scopes) {
+      bytes += 8;
+      for (std::size_t i = 0; i < Lanes; ++i) DramCalendar::or_into(bytes + i * stride, (*bits)[i]);
+    }
+  }
+
+  std::ptrdiff_t bytes_before_ = 0;  ///< from its first byte to that of the clock
   std::size_t words_ = 0;
-  std::vector<std::uint64_t> bits_;  ///< by place, word, scope and lane
+  std::array<Word, 8> first_words_{};  ///< by place
+  std::vector<Word> rest_;             ///< those after the first one, by place
 };
 
 template <std::size_t Scopes, std::size_t Lanes>
 DramStencil<Scopes, Lanes>::DramStencil(const Ranges& ranges) {
+  Clock before = 0;
   Clock after = 0;
   for (const auto& scope : ranges) {
     for (const Range& range : scope) {
-      before_ = std::max(before_, range.before);
+      before = std::max(before, range.before);
       after = std::max(after, range.after);
     }
   }
-  words_ = static_cast<std::size_t>(7 + before_ + after) / 64 + 1;
-  bits_.resize(8 * words_ * Scopes * Lanes);
-  for (Clock place = 0; place < 8; ++place) {
+  bytes_before_ = (before + 7) / 8;
+  words_ = static_cast<std::size_t>(8 * bytes_before_ + 7 + after) / 64 + 1;
+  rest_.resize(8 * (words_ - 1));
+  for (std::size_t place = 0; place < 8; ++place) {
+    const Clock middle = 8 * bytes_before_ + static_cast<Clock>(place);
     for (std::size_t scope = 0; scope < Scopes; ++scope) {
       for (std::size_t lane = 0; lane < Lanes; ++lane) {
         const Range& range = ranges[scope][lane];
-        const Clock middle = place + before_;
         for (Clock clock = middle - range.before; clock <= middle + range.after; ++clock) {
-          const std::size_t word = static_cast<std::size_t>(place) * words_ + static_cast<std::size_t>(clock) / 64;
-          bits_[(word * Scopes + scope) * Lanes + lane] |= std::uint64_t{1} << (clock % 64);
+          const std::size_t word = static_cast<std::size_t>(clock) / 64;
+          Word& words = word == 0 ? first_words_[place] : rest_[place * (words_ - 1) + word - 1];
+          words[scope][lane] |= std::uint64_t{1} << (clock % 64);
         }
       }
     }

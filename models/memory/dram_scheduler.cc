@@ -124,14 +124,14 @@ inline Clock DramScheduler::first_column(const Search& search, Clock from) const
   if (earliest > deadline) return false;
   const Clock column = first_column(search, earliest);
   if (column > deadline) return false;
-  placement.session = session;
-  placement.opens = false;
-  placement.outcome = DramOutcome::hit;
-  placement.activate = session->activate;
-  placement.column = column;
-  placement.earliest_precharge = column + spacing.to_precharge;
-  placement.latest_precharge = session->latest_precharge;
-  placement.reopen = 0;
+  placement = {.session = session,
+               .opens = false,
+               .outcome = DramOutcome::hit,
+               .activate = session->activate,
+               .column = column,
+               .earliest_precharge = column + spacing.to_precharge,
+               .latest_precharge = session->latest_precharge,
+               .reopen = 0};
   return true;
 }
 
@@ -163,7 +163,7 @@ Clock DramScheduler::find_reopening(const Bank& bank, const RowSession* session,
     splits = !is_first && next->continues;
   }
   Clock activate = from;
-  placement.outcome = DramOutcome::closed;
+  DramOutcome outcome = DramOutcome::closed;
   if (!is_first) {
     const RowSession& before = next[-1];
     const Clock planned = planned_precharge(before);
@@ -171,7 +171,7 @@ Clock DramScheduler::find_reopening(const Bank& bank, const RowSession* session,
       activate = std::max(from, planned + clocks_.rp);
     } else {
       activate = std::max(from, before.earliest_precharge) + clocks_.rp;
-      placement.outcome = DramOutcome::conflict;
+      outcome = DramOutcome::conflict;
     }
     activate = std::max(activate, before.activate + clocks_.rc);
   }
@@ -184,18 +184,20 @@ Clock DramScheduler::find_reopening(const Bank& bank, const RowSession* session,
       const Clock precharge = std::max(activate + clocks_.ras, column + spacing.to_precharge);
       const Clock following = std::max(precharge + clocks_.rp, activate + clocks_.rc);
       bool fits = following <= latest;
-      placement.reopen = 0;
+      Clock reopen = 0;
       if (fits && splits) [[unlikely]] {
-        placement.reopen = find_reopening(*search.bank, next, following);
-        fits = placement.reopen != 0;
+        reopen = find_reopening(*search.bank, next, following);
+        fits = reopen != 0;
       }
       if (fits) {
-        placement.session = next;
-        placement.opens = true;
-        placement.activate = activate;
-        placement.column = column;
-        placement.earliest_precharge = precharge;
-        placement.latest_precharge = window.end - clocks_.rp;
+        placement = {.session = next,
+                     .opens = true,
+                     .outcome = outcome,
+                     .activate = activate,
+                     .column = column,
+                     .earliest_precharge = precharge,
+                     .latest_precharge = window.end - clocks_.rp,
+                     .reopen = reopen};
         return true;
       }
     }
@@ -329,9 +331,10 @@ void DramScheduler::join_apart(DramBank& bank, RowSession* session, Clock column
 
 [[gnu::always_inline]] inline void DramScheduler::reserve_activate(DramCalendar::Lane rank_lane,
                                                                    DramCalendar::Lane group_lane, Clock clock) {
-  const auto application = activate_stencil_.at(calendar_, clock);
-  application.set(kInRank, calendar_.next(rank_lane, kActivateLane));
-  application.set(kInGroup, calendar_.next(group_lane, kActivateLane));
+  activate_stencil_.apply(calendar_, clock, [&](auto&& set) {
+    set(kInRank, calendar_.next(rank_lane, kActivateLane));
+    set(kInGroup, calendar_.next(group_lane, kActivateLane));
+  });
   if (forbids_fifth_activate_) forbid_fifth_activate(rank_lane, clock);
 }
 
@@ -386,17 +389,18 @@ void DramScheduler::forbid_around(DramCalendar::Lane rank_lane, Clock clock, std
 }
 
 [[gnu::always_inline]] inline void DramScheduler::reserve_column(const Search& search, Clock clock) {
-  const auto application = column_stencils_[search.access].at(calendar_, clock);
-  application.set(kInRank, search.rank_lane);
-  application.set(kInGroup, search.group_lane);
-  if (group_lanes_ == 2 * kRankLanes) {
-    application.set(kInOtherRank, calendar_.lane(kRankLanes) - search.rank_lane);
-    return;
-  }
-  for (std::size_t rank = 0; rank < group_lanes_; rank += kRankLanes) {
-    const DramCalendar::Lane other = calendar_.lane(rank);
-    if (other != search.rank_lane) application.set(kInOtherRank, other);
-  }
+  column_stencils_[search.access].apply(calendar_, clock, [&](auto&& set) {
+    set(kInRank, search.rank_lane);
+    set(kInGroup, search.group_lane);
+    if (group_lanes_ == 2 * kRankLanes) {
+      set(kInOtherRank, calendar_.lane(kRankLanes) - search.rank_lane);
+      return;
+    }
+    for (std::size_t rank = 0; rank < group_lanes_; rank += kRankLanes) {
+      const DramCalendar::Lane other = calendar_.lane(rank);
+      if (other != search.rank_lane) set(kInOtherRank, other);
+    }
+  });
 }
 
 // --- What becomes final ---------------------------------------------------------------------------------------------
