@@ -196,18 +196,17 @@ class DramStencil {
     });
     if (words_ == 1) return;  // always for DDR4
     visit([&](std::size_t scope, DramCalendar::Lane lane) {
-      set_rest(&rest_[place * (words_ - 1)][scope], bytes + lane, stride);
+      set_rest(&rest_[place * (words_ - 1)], scope, bytes + lane, stride);
     });
   }
 
  private:
   using Word = std::array<std::array<std::uint64_t, Lanes>, Scopes>;
 
-  [[gnu::noinline]] void set_rest(const std::array<std::uint64_t, Lanes>* bits, std::uint8_t* bytes,
-                                  std::size_t stride) const {
-    for (std::size_t word = 1; word < words_; ++word, bits += Scopes) {
+  [[gnu::noinline]] void set_rest(const Word* rest, std::size_t scope, std::uint8_t* bytes, std::size_t stride) const {
+    for (std::size_t word = 1; word < words_; ++word, ++rest) {
       bytes += 8;
-      for (std::size_t i = 0; i < Lanes; ++i) DramCalendar::or_into(bytes + i * stride, (*bits)[i]);
+      for (std::size_t i = 0; i < Lanes; ++i) DramCalendar::or_into(bytes + i * stride, (*rest)[scope][i]);
     }
   }
 

@@ -9,6 +9,7 @@
 #include "pagoda/memory/dram_calendar.h"
 #include "pagoda/memory/dram_clocks.h"
 #include "pagoda/memory/dram_config.h"
+#include "pagoda/memory/dram_place_read.h"
 #include "pagoda/memory/dram_scheduler.h"
 #include "pagoda/memory/dram_write_queue.h"
 
@@ -46,7 +47,7 @@ class DramChannel {
     DramOutcome outcome;
   };
   /// A read that reaches the controller at `at`.
-  ReadResult read(const DramBurst& burst, Clock at) {
+  [[gnu::always_inline]] ReadResult read(const DramBurst& burst, Clock at) {
     at = std::max(at, begin());
     if (!writes_.empty() && is_forwarded(burst, at)) return {at, 0, DramOutcome::queued};
     Clock entry = at;

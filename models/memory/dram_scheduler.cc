@@ -4,10 +4,10 @@
 #include <array>
 #include <bit>
 
+#include "pagoda/memory/dram_place_read.h"
+
 namespace pagoda {
 namespace {
-
-constexpr std::size_t kRead = static_cast<std::size_t>(DramAccess::read);
 
 /// What an RD or a WR forbids to RD and WR of its rank, its bank group and the other ranks.
 DramStencil<3, 2> column_stencil(const DramClocks& clocks, DramAccess access) {
@@ -80,203 +80,56 @@ DramScheduler::DramScheduler(const DramConfig& config, const DramClocks& clocks,
   }
 }
 
-// --- Finding clocks -------------------------------------------------------------------------------------------------
-
-/// When the page policy precharges a row if no other row is wanted.
-inline Clock DramScheduler::planned_precharge(const RowSession& session) const {
-  return std::min(session.earliest_precharge + page_timeout_, session.latest_precharge);
-}
-
-/// The last clock at which a session's row can be precharged, for the sake of what comes after it.
-inline Clock DramScheduler::latest_precharge(const DramBank& bank, const RowSession* session) const {
-  while (bank.continued(session)) ++session;
-  const Clock refresh = session->latest_precharge;
-  return session + 1 != bank.end() ? std::min(refresh, session[1].activate - clocks_.rp) : refresh;
-}
-
-/// When a session ends, as things stand.
-inline Clock DramScheduler::end_of(const DramBank& bank, const RowSession* session) const {
-  if (bank.continued(session)) return session[1].begin;
-  return std::min(planned_precharge(*session), latest_precharge(bank, session));
-}
-
-inline Clock DramScheduler::first_activate(DramCalendar::Lane rank_lane, DramCalendar::Lane group_lane,
-                                           Clock from) const {
-  return calendar_.first_free(calendar_.next(rank_lane, kActivateLane), calendar_.next(group_lane, kActivateLane),
-                              from);
-}
-
-inline Clock DramScheduler::first_column(const Search& search, Clock from) const {
-  return calendar_.first_free(calendar_.next(search.rank_lane, search.access),
-                              calendar_.next(search.group_lane, search.access), from);
-}
-
-[[gnu::always_inline]] inline bool DramScheduler::try_join(const Search& search, RowSession* session, Clock from,
-                                                           Placement& placement) const {
-  if (session->row != search.row) return false;
-  const DramBank& bank = search.bank->rows;
-  // The closed policy precharges with the last access unless another one is in the queue by then.
-  const Clock open_until = closed_policy_ ? session->last_column : planned_precharge(*session);
-  if (from > open_until && !bank.continued(session)) return false;
-  const Spacing& spacing = spacing_[search.access];
-  const Clock deadline = latest_precharge(bank, session) - spacing.to_precharge;
-  const Clock earliest = std::max(from, session->activate + spacing.row_to_column);
-  if (earliest > deadline) return false;
-  const Clock column = first_column(search, earliest);
-  if (column > deadline) return false;
-  placement = {.session = session,
-               .opens = false,
-               .outcome = DramOutcome::hit,
-               .activate = session->activate,
-               .column = column,
-               .earliest_precharge = column + spacing.to_precharge,
-               .latest_precharge = session->latest_precharge,
-               .reopen = 0};
-  return true;
-}
-
-/// Finds the ACT with which a session that now continues another one could follow a row that is precharged at
-/// `after - tRP` at the earliest; 0 if there is none.
-Clock DramScheduler::find_reopening(const Bank& bank, const RowSession* session, Clock after) const {
-  const Clock activate = first_activate(calendar_.lane(bank.rank_lane), calendar_.lane(bank.group_lane), after);
-  if (activate + std::max(clocks_.row_to_column[0], clocks_.row_to_column[1]) > session->begin) return 0;
-  // The row must stay open for tRAS, and the bank must be ready for what follows.
-  const Clock until = latest_precharge(bank.rows, session);
-  if (std::max(session->earliest_precharge, activate + clocks_.ras) > until) return 0;
-  const RowSession* next = session + 1;
-  while (next != bank.rows.end() && next->continues) ++next;
-  if (next != bank.rows.end() && activate + clocks_.rc > next->activate) return 0;
-  return activate;
-}
-
-/// Opens the row before the session `next`, if it fits.
-[[gnu::always_inline]] inline bool DramScheduler::try_open(const Search& search, RowSession* next, Clock from,
-                                                           Placement& placement) {
-  const DramBank& bank = search.bank->rows;
-  const Spacing& spacing = spacing_[search.access];
-  const bool is_first = next == bank.begin();
-  Clock until = kNeverClock;
-  bool splits = false;
-  if (next != bank.end()) {
-    until = next->begin;
-    if (from + spacing.row_cycle > until) return false;
-    splits = !is_first && next->continues;
-  }
-  Clock activate = from;
-  DramOutcome outcome = DramOutcome::closed;
-  if (!is_first) {
-    const RowSession& before = next[-1];
-    const Clock planned = planned_precharge(before);
-    if (planned <= from && !splits) {
-      activate = std::max(from, planned + clocks_.rp);
-    } else {
-      activate = std::max(from, before.earliest_precharge) + clocks_.rp;
-      outcome = DramOutcome::conflict;
-    }
-    activate = std::max(activate, before.activate + clocks_.rc);
-  }
-  while (activate + spacing.row_cycle <= until) {
-    const DramRefresh::Window& window = refresh_[search.rank].window_at(activate);
-    const Clock latest = std::min(until, window.end);
-    activate = first_activate(search.rank_lane, search.group_lane, std::max(activate, window.begin));
-    if (activate + spacing.row_cycle <= latest) {
-      const Clock column = first_column(search, activate + spacing.row_to_column);
-      const Clock precharge = std::max(activate + clocks_.ras, column + spacing.to_precharge);
-      const Clock following = std::max(precharge + clocks_.rp, activate + clocks_.rc);
-      bool fits = following <= latest;
-      Clock reopen = 0;
-      if (fits && splits) [[unlikely]] {
-        reopen = find_reopening(*search.bank, next, following);
-        fits = reopen != 0;
-      }
-      if (fits) {
-        placement = {.session = next,
-                     .opens = true,
-                     .outcome = outcome,
-                     .activate = activate,
-                     .column = column,
-                     .earliest_precharge = precharge,
-                     .latest_precharge = window.end - clocks_.rp,
-                     .reopen = reopen};
-        return true;
-      }
-    }
-    if (latest == until) return false;
-    activate = window.end;
-  }
-  return false;
-}
-
-/// The session in effect at `from`, the gap after it, the session after that, and so on: the first that will do.
-[[gnu::always_inline]] inline DramScheduler::Placement DramScheduler::find_clocks(const Search& search, Clock from) {
-  Placement placement;
-  DramBank& bank = search.bank->rows;
-  RowSession* next = bank.after(from);
-  if (next != bank.begin() && try_join(search, next - 1, from, placement)) return placement;
-  while (!try_open(search, next, from, placement) && !try_join(search, next, from, placement)) ++next;
-  return placement;
-}
-
-DramScheduler::Placement DramScheduler::find(const Search& search, Clock from) { return find_clocks(search, from); }
-
 // --- Reserving them -------------------------------------------------------------------------------------------------
 
-[[gnu::always_inline]] inline void DramScheduler::reserve(Search search, const DramBurst& burst,
-                                                          const Placement& placement) {
+void DramScheduler::commit(Search search, const DramBurst& burst, const Placement& placement) {
   const auto access = static_cast<DramAccess>(search.access);
-  if (!calendar_.cover(placement.column)) [[unlikely]]
+  // Both may move the lanes.
+  bool stays = calendar_.cover(placement.column);
+  if (placement.reopen != 0) {
+    stays = calendar_.cover(placement.reopen) && stays;
+    if (!stays) search = this->search(burst, access);
+    reopen(search, burst, placement);
+  } else if (!stays) {
     search = this->search(burst, access);
-  DramBank& bank = search.bank->rows;
-  if (placement.opens) {
-    if (placement.reopen != 0) [[unlikely]] {
-      reopen(*search.bank, placement.session, placement.reopen);
-      search = this->search(burst, access);
-    }
-    open(search, burst, placement);
-    if (bank.full()) retire(*search.bank);
-  } else {
-    join(bank, placement);
-    if (bank.full()) retire(*search.bank);
   }
+  if (placement.opens) {
+    open(search, burst, placement);
+  } else {
+    join(search.bank->rows, placement);
+  }
+  if (search.bank->rows.full()) retire(*search.bank);
   reserve_column(search, placement.column);
-  data_until_ = std::max(data_until_, placement.column + spacing_[search.access].data_end);
-  if (observer_ != nullptr) [[unlikely]] {
+  if (observer_ != nullptr) {
     report(access == DramAccess::read ? DramCommand::Kind::read : DramCommand::Kind::write, placement.column, burst);
   }
 }
 
-void DramScheduler::commit(const Search& search, const DramBurst& burst, const Placement& placement) {
-  reserve(search, burst, placement);
-}
-
-DramScheduler::Placed DramScheduler::place_read(const DramBurst& burst, Clock from) {
+DramScheduler::Placed DramScheduler::place_read_anywhere(const DramBurst& burst, Clock from) {
   const Search search = this->search(burst, DramAccess::read);
-  const Placement placement = find_clocks(search, from);
-  reserve(search, burst, placement);
+  const Placement placement = find(search, from);
+  commit(search, burst, placement);
   return {placement.column, placement.outcome};
 }
 
-/// Gives a session that continues another an ACT of its own.
-void DramScheduler::reopen(Bank& bank, RowSession* session, Clock activate) {
-  static_cast<void>(calendar_.cover(activate));
-  session->continues = false;
-  session->begin = activate;
-  session->earliest_precharge = std::max(session->earliest_precharge, activate + clocks_.ras);
-  for (RowSession* i = session; i == session || (i != bank.rows.end() && i->continues); ++i) {
-    i->activate = activate;
-    i->earliest_precharge = std::max(i->earliest_precharge, session->earliest_precharge);
+/// Gives the session that a new one goes before, and that continues another, an ACT of its own.
+void DramScheduler::reopen(const Search& search, const DramBurst& burst, const Placement& placement) {
+  DramBank& bank = search.bank->rows;
+  RowSession& after = *placement.session;
+  after.continues = false;
+  after.begin = placement.reopen;
+  after.earliest_precharge = std::max(after.earliest_precharge, placement.reopen + clocks_.ras);
+  for (RowSession* i = &after; i == &after || (i != bank.end() && i->continues); ++i) {
+    i->activate = placement.reopen;
+    i->earliest_precharge = std::max(i->earliest_precharge, after.earliest_precharge);
   }
-  reserve_activate(calendar_.lane(bank.rank_lane), calendar_.lane(bank.group_lane), activate);
-  bank.rows.count_activate();
+  reserve_activate(search, placement.reopen);
+  bank.count_activate();
   ++rows_.reopens;
-  if (observer_ != nullptr) {
-    const auto index = static_cast<std::uint32_t>(&bank - banks_.data());
-    report_bank(DramCommand::Kind::activate, activate, index, session->row);
-  }
+  if (observer_ != nullptr) report_bank(DramCommand::Kind::activate, placement.reopen, burst.bank, after.row);
 }
 
-[[gnu::always_inline]] inline void DramScheduler::open(const Search& search, const DramBurst& burst,
-                                                       const Placement& placement) {
+void DramScheduler::open(const Search& search, const DramBurst& burst, const Placement& placement) {
   DramBank& bank = search.bank->rows;
   bank.insert(placement.session, {.begin = placement.activate,
                                   .activate = placement.activate,
@@ -285,39 +138,30 @@ void DramScheduler::reopen(Bank& bank, RowSession* session, Clock activate) {
                                   .last_column = placement.column,
                                   .row = search.row,
                                   .continues = false});
-  reserve_activate(search.rank_lane, search.group_lane, placement.activate);
+  reserve_activate(search, placement.activate);
   bank.count_activate();
   ++(placement.outcome == DramOutcome::closed ? rows_.closed : rows_.conflicts);
-  if (observer_ != nullptr) [[unlikely]]
-    report(DramCommand::Kind::activate, placement.activate, burst);
+  if (observer_ != nullptr) report(DramCommand::Kind::activate, placement.activate, burst);
 }
 
-/// Adds a RD or WR to a row that is open.
-[[gnu::always_inline]] inline void DramScheduler::join(DramBank& bank, const Placement& placement) {
+/// Adds a RD or WR to a row that is open. If it lies so far from the others that another row has room in between, it
+/// becomes a session of its own.
+void DramScheduler::join(DramBank& bank, const Placement& placement) {
   ++rows_.hits;
-  RowSession& session = *placement.session;
-  if (bank.continued(&session) || placement.column >= session.earliest_precharge + room_for_row_) [[unlikely]] {
-    join_apart(bank, &session, placement.column, placement.earliest_precharge);
-  } else {
-    session.last_column = std::max(session.last_column, placement.column);
-    session.earliest_precharge = std::max(session.earliest_precharge, placement.earliest_precharge);
-  }
-}
-
-/// If it lies so far from the others that another row has room in between, it becomes a session of its own.
-void DramScheduler::join_apart(DramBank& bank, RowSession* session, Clock column, Clock earliest_precharge) {
+  const Clock column = placement.column;
+  RowSession* session = placement.session;
   while (bank.continued(session) && session[1].begin <= column) ++session;
   if (column < session->earliest_precharge + room_for_row_) {
     session->last_column = std::max(session->last_column, column);
-    session->earliest_precharge = std::max(session->earliest_precharge, earliest_precharge);
-  } else if (bank.continued(session) && session[1].begin < earliest_precharge + room_for_row_) {
+    session->earliest_precharge = std::max(session->earliest_precharge, placement.earliest_precharge);
+  } else if (bank.continued(session) && session[1].begin < placement.earliest_precharge + room_for_row_) {
     ++session;
     session->begin = column;
-    session->earliest_precharge = std::max(session->earliest_precharge, earliest_precharge);
+    session->earliest_precharge = std::max(session->earliest_precharge, placement.earliest_precharge);
   } else {
     RowSession own = *session;
     own.begin = column;
-    own.earliest_precharge = earliest_precharge;
+    own.earliest_precharge = placement.earliest_precharge;
     own.last_column = column;
     own.continues = true;
     session = bank.insert(session + 1, own);
@@ -327,40 +171,6 @@ void DramScheduler::join_apart(DramBank& bank, RowSession* session, Clock column
     if (session[1].earliest_precharge >= session->earliest_precharge) break;
     session[1].earliest_precharge = session->earliest_precharge;
   }
-}
-
-[[gnu::always_inline]] inline void DramScheduler::reserve_activate(DramCalendar::Lane rank_lane,
-                                                                   DramCalendar::Lane group_lane, Clock clock) {
-  activate_stencil_.apply(calendar_, clock, [&](auto&& set) {
-    set(kInRank, calendar_.next(rank_lane, kActivateLane));
-    set(kInGroup, calendar_.next(group_lane, kActivateLane));
-  });
-  if (forbids_fifth_activate_) forbid_fifth_activate(rank_lane, clock);
-}
-
-/// Four ACT within tFAW forbid a fifth wherever it would be within tFAW of all four. A new ACT makes up to four such
-/// groups with its three neighbours on either side.
-[[gnu::always_inline]] inline void DramScheduler::forbid_fifth_activate(DramCalendar::Lane rank_lane, Clock clock) {
-  const DramCalendar::Lane lane = calendar_.next(rank_lane, kMarkLane);
-  const DramCalendar::Marks marks =
-      near_marks_ ? calendar_.marks_near(lane, clock) : calendar_.marks_around(lane, clock);
-  calendar_.mark(lane, clock);
-  // Only those within tFAW of the new one can be in a group with it.
-  const std::uint64_t before = marks.before & near_before_;
-  const std::uint64_t after = marks.after & near_after_;
-  const auto without_first = [](std::uint64_t bits) { return bits & (bits - 1); };
-  const std::uint64_t two_before = without_first(before);
-  if ((two_before | without_first(after)) == 0) return;  // three at most
-  if (after == 0) {
-    const std::uint64_t three_before = without_first(two_before);
-    if (three_before == 0) return;
-    if (without_first(three_before) == 0) {
-      const Clock first = clock - 64 + std::countr_zero(before);
-      calendar_.set(calendar_.next(rank_lane, kActivateLane), clock - clocks_.faw + 1, first + clocks_.faw - 1);
-      return;
-    }
-  }
-  forbid_around(rank_lane, clock, before, after);
 }
 
 void DramScheduler::forbid_around(DramCalendar::Lane rank_lane, Clock clock, std::uint64_t before,
@@ -388,33 +198,21 @@ void DramScheduler::forbid_around(DramCalendar::Lane rank_lane, Clock clock, std
   if (first <= last) calendar_.set(calendar_.next(rank_lane, kActivateLane), first, last);
 }
 
-[[gnu::always_inline]] inline void DramScheduler::reserve_column(const Search& search, Clock clock) {
-  column_stencils_[search.access].apply(calendar_, clock, [&](auto&& set) {
-    set(kInRank, search.rank_lane);
-    set(kInGroup, search.group_lane);
-    if (group_lanes_ == 2 * kRankLanes) {
-      set(kInOtherRank, calendar_.lane(kRankLanes) - search.rank_lane);
-      return;
-    }
-    for (std::size_t rank = 0; rank < group_lanes_; rank += kRankLanes) {
-      const DramCalendar::Lane other = calendar_.lane(rank);
-      if (other != search.rank_lane) set(kInOtherRank, other);
-    }
-  });
-}
-
 // --- What becomes final ---------------------------------------------------------------------------------------------
 
 /// Settles the sessions that nothing can change any more.
 void DramScheduler::retire(Bank& bank) {
-  while (bank.rows.size() > 1 && bank.rows.begin()[1].begin <= calendar_.begin()) retire_first(bank);
+  while (bank.rows.size() > 1 && bank.rows.begin()[1].begin <= calendar_.begin()) {
+    const RowSession* first = bank.rows.begin();
+    const RowSession& next = first[1];
+    // end_of(), knowing that there is a next one.
+    retire_first(bank, next.continues ? next.begin : std::min(planned_precharge(*first), next.activate - clocks_.rp));
+  }
 }
 
-inline void DramScheduler::retire_first(Bank& bank) {
+inline void DramScheduler::retire_first(Bank& bank, Clock end) {
   const RowSession* session = bank.rows.begin();
-  const bool continued = bank.rows.continued(session);
-  const Clock end = end_of(bank.rows, session);
-  if (observer_ != nullptr && !continued) [[unlikely]] {
+  if (observer_ != nullptr && !bank.rows.continued(session)) [[unlikely]] {
     const auto index = static_cast<std::uint32_t>(&bank - banks_.data());
     report_bank(DramCommand::Kind::precharge, end, index, session->row);
   }
@@ -424,7 +222,11 @@ inline void DramScheduler::retire_first(Bank& bank) {
 void DramScheduler::finish(Clock end) {
   for (Bank& bank : banks_) {
     const DramBank& rows = bank.rows;
-    while (rows.size() > 1 || (rows.size() == 1 && end_of(rows, rows.begin()) <= end)) retire_first(bank);
+    while (rows.begin() != rows.end()) {
+      const Clock session_end = end_of(rows, rows.begin());
+      if (rows.size() == 1 && session_end > end) break;
+      retire_first(bank, session_end);
+    }
   }
   if (observer_ != nullptr) report_refreshes(end);
 }

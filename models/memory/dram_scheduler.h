@@ -74,8 +74,8 @@ class DramScheduler {
   /// The earliest clocks from `from` on.
   Placement find(const Search& search, Clock from);
   /// Reserves what find() found, if nothing was reserved in between.
-  void commit(const Search& search, const DramBurst& burst, const Placement& placement);
-  /// Both at once for a read: nearly all bursts.
+  void commit(Search search, const DramBurst& burst, const Placement& placement);
+  /// Both at once for a read (dram_place_read.h).
   Placed place_read(const DramBurst& burst, Clock from);
 
   /// The earliest clock at which something can still be placed.
@@ -107,22 +107,24 @@ class DramScheduler {
     Clock row_cycle;
     Clock data_end;  ///< RD or WR to after the last beat
   };
+  static constexpr std::size_t kRead = static_cast<std::size_t>(DramAccess::read);
   static Spacing spacing(const DramClocks& clocks, DramAccess access);
 
-  // What nearly every burst needs is inlined into place_read(), where its structures are in registers. What is rarely
-  // needed must not take them by reference, as they would have to be in memory then.
-  Placement find_clocks(const Search& search, Clock from);
-  void reserve(Search search, const DramBurst& burst, const Placement& placement);
   bool try_join(const Search& search, RowSession* session, Clock from, Placement& placement) const;
   bool try_open(const Search& search, RowSession* next, Clock from, Placement& placement);
-  Clock first_activate(DramCalendar::Lane rank_lane, DramCalendar::Lane group_lane, Clock from) const;
+  Clock find_reopening(const Search& search, const RowSession* session, Clock after) const;
+  Clock first_activate(const Search& search, Clock from) const;
   Clock first_column(const Search& search, Clock from) const;
-  Clock find_reopening(const Bank& bank, const RowSession* session, Clock after) const;
+
+  bool is_after_all(const DramBank& bank, std::uint32_t row, Clock from) const;
+  Clock place_hit(const DramBurst& burst, Clock from);
+  Placed place_miss(const DramBurst& burst, Clock from);
+  Placed place_read_anywhere(const DramBurst& burst, Clock from);
+
   void join(DramBank& bank, const Placement& placement);
-  void join_apart(DramBank& bank, RowSession* session, Clock column, Clock earliest_precharge);
   void open(const Search& search, const DramBurst& burst, const Placement& placement);
-  void reopen(Bank& bank, RowSession* session, Clock activate);
-  void reserve_activate(DramCalendar::Lane rank_lane, DramCalendar::Lane group_lane, Clock clock);
+  void reopen(const Search& search, const DramBurst& burst, const Placement& placement);
+  void reserve_activate(const Search& search, Clock clock);
   void forbid_fifth_activate(DramCalendar::Lane rank_lane, Clock clock);
   void forbid_around(DramCalendar::Lane rank_lane, Clock clock, std::uint64_t before, std::uint64_t after);
   void reserve_column(const Search& search, Clock clock);
@@ -131,7 +133,7 @@ class DramScheduler {
   Clock latest_precharge(const DramBank& bank, const RowSession* session) const;
   Clock end_of(const DramBank& bank, const RowSession* session) const;
   void retire(Bank& bank);
-  void retire_first(Bank& bank);
+  void retire_first(Bank& bank, Clock end);
   void report(DramCommand::Kind kind, Clock clock, const DramBurst& burst) const;
   void report_bank(DramCommand::Kind kind, Clock clock, std::uint32_t bank, std::uint32_t row) const;
   void report_refreshes(Clock until);
