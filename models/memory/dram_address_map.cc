@@ -80,7 +80,9 @@ DramAddressMap::DramAddressMap(const DramOrganisation& organisation)
       channel_bits_(log2(organisation.channels)),
       group_bits_(log2(organisation.bank_groups)),
       bank_bits_(log2(organisation.banks)),
-      banks_bits_(group_bits_ + bank_bits_ + log2(organisation.ranks)),
+      row_shift_(channel_bits_ + group_bits_ + bank_bits_ + log2(organisation.ranks)),
+      channel_mask_(low_bits(channel_bits_)),
+      banks_mask_(low_bits(row_shift_ - channel_bits_)),
       hash_(organisation.bank_hash) {
   std::vector<Part> parts;
   parse(organisation, parts);
@@ -90,12 +92,11 @@ DramAddressMap::DramAddressMap(const DramOrganisation& organisation)
   int from = burst_shift_;
   for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
     std::vector<Piece>& pieces = part->field == column ? column_pieces_ : place_pieces_;
-    const int target = to[part->field];
-    const int width = pieces.empty() ? 0 : std::popcount(pieces.back().mask);
-    if (width > 0 && pieces.back().from + width == from && pieces.back().to + width == target) {
-      pieces.back().mask = low_bits(width + part->bits);
+    const Piece piece{low_bits(part->bits) << from, from - to[part->field]};
+    if (!pieces.empty() && pieces.back().turn == piece.turn) {
+      pieces.back().mask |= piece.mask;
     } else if (part->bits > 0) {
-      pieces.push_back({low_bits(part->bits), static_cast<std::uint8_t>(from), static_cast<std::uint8_t>(target)});
+      pieces.push_back(piece);
     }
     from += part->bits;
     to[part->field] += part->bits;
@@ -104,7 +105,7 @@ DramAddressMap::DramAddressMap(const DramOrganisation& organisation)
 
 Addr DramAddressMap::scatter(const std::vector<Piece>& pieces, std::uint64_t value) {
   Addr address = 0;
-  for (const Piece& piece : pieces) address |= ((value >> piece.to) & piece.mask) << piece.from;
+  for (const Piece& piece : pieces) address |= std::rotl(value, piece.turn) & piece.mask;
   return address;
 }
 
@@ -134,7 +135,8 @@ DramAddress DramAddressMap::decode(Addr address) const {
 Addr DramAddressMap::encode(const DramAddress& where) const {
   std::uint32_t bank = (((where.rank << bank_bits_) | where.bank) << group_bits_) | where.bank_group;
   if (hash_) bank = hashed(bank, where.row);
-  const std::uint64_t packed = (((std::uint64_t{where.row} << banks_bits_) | bank) << channel_bits_) | where.channel;
+  const std::uint64_t packed =
+      (std::uint64_t{where.row} << row_shift_) | (std::uint64_t{bank} << channel_bits_) | where.channel;
   return scatter(place_pieces_, packed) | scatter(column_pieces_, where.column);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -47,9 +48,9 @@ class DramAddressMap {
 
   Place place(Addr address) const {
     const std::uint64_t packed = gather(place_pieces_, address);
-    Place place{.channel = field_of(packed, 0, channel_bits_),
-                .bank = field_of(packed, channel_bits_, banks_bits_),
-                .row = static_cast<std::uint32_t>(packed >> (channel_bits_ + banks_bits_))};
+    Place place{.channel = static_cast<std::uint32_t>(packed & channel_mask_),
+                .bank = static_cast<std::uint32_t>((packed >> channel_bits_) & banks_mask_),
+                .row = static_cast<std::uint32_t>(packed >> row_shift_)};
     if (hash_) place.bank = hashed(place.bank, place.row);
     return place;
   }
@@ -66,12 +67,11 @@ class DramAddressMap {
 
  private:
   static constexpr std::size_t kFields = 6;
-  /// Adjacent bits that stay together: from an address to a packed place (row, rank, bank, bank group and channel, the
+  /// Bits that stay together: from an address to a packed place (row, rank, bank, bank group and channel, the
   /// channel lowest) or to a column.
   struct Piece {
-    std::uint64_t mask;  ///< after shifting down
-    std::uint8_t from;   ///< lowest bit in the address
-    std::uint8_t to;     ///< lowest bit in the packed place or the column
+    std::uint64_t mask;  ///< its bits in the address
+    int turn;            ///< by how much the address is rotated to the right to bring them where they go
   };
   struct Part {
     std::size_t field;
@@ -87,7 +87,7 @@ class DramAddressMap {
   }
   static std::uint64_t gather(const std::vector<Piece>& pieces, Addr address) {
     std::uint64_t value = 0;
-    for (const Piece& piece : pieces) value |= ((address >> piece.from) & piece.mask) << piece.to;
+    for (const Piece& piece : pieces) value |= std::rotr(address & piece.mask, piece.turn);
     return value;
   }
   static Addr scatter(const std::vector<Piece>& pieces, std::uint64_t value);
@@ -99,7 +99,9 @@ class DramAddressMap {
   int channel_bits_;
   int group_bits_;
   int bank_bits_;
-  int banks_bits_;  ///< of rank, bank and bank group together
+  int row_shift_;  ///< in a packed place: bits of channel, rank, bank and bank group together
+  std::uint64_t channel_mask_;
+  std::uint64_t banks_mask_;
   bool hash_;
 };
 

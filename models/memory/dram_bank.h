@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 #include "pagoda/memory/dram_clocks.h"
 
@@ -27,35 +27,39 @@ struct RowSession {
 /// The row sessions of one bank in time order, from the last one that began before what can still be reserved.
 class DramBank {
  public:
-  std::size_t size() const { return end_ - begin_; }
-  const RowSession& operator[](std::size_t index) const { return sessions_[begin_ + index]; }
+  RowSession* begin() { return first_; }
+  RowSession* end() { return end_; }
+  const RowSession* begin() const { return first_; }
+  const RowSession* end() const { return end_; }
+  std::size_t size() const { return static_cast<std::size_t>(end_ - first_); }
 
-  /// How many sessions began at or before `clock`.
-  std::size_t begun_until(Clock clock) const {
-    std::size_t end = end_;
-    while (end > begin_ && sessions_[end - 1].begin > clock) --end;
-    return end - begin_;
+  /// The first session that begins after `clock`, or end().
+  RowSession* after(Clock clock) {
+    RowSession* session = end_;
+    while (session != first_ && session[-1].begin > clock) --session;
+    return session;
   }
-
-  /// Whether insert() would have to make room: a good time to retire sessions.
-  bool full() const { return end_ == sessions_.size(); }
-
-  void insert(std::size_t index, const RowSession& session) {
-    if (full()) make_room();
-    for (std::size_t i = end_++; i > begin_ + index; --i) sessions_[i] = sessions_[i - 1];
-    sessions_[begin_ + index] = session;
-  }
-
-  RowSession& at(std::size_t index) { return sessions_[begin_ + index]; }
 
   /// Whether the row of a session stays open until the next session.
-  bool continued(std::size_t index) const { return index + 1 < size() && (*this)[index + 1].continues; }
+  bool continued(const RowSession* session) const { return session + 1 != end_ && session[1].continues; }
+
+  /// Whether insert() would have to make room: a good time to retire sessions.
+  bool full() const { return end_ == limit_; }
+
+  /// Returns where the session is. Others may move: what points to them is no longer valid.
+  RowSession* insert(RowSession* before, const RowSession& session) {
+    if (full()) before = make_room(before);
+    std::copy_backward(before, end_, end_ + 1);
+    ++end_;
+    *before = session;
+    return before;
+  }
 
   void count_activate() { ++activates_; }
 
   /// Forgets the first session, which ended at `end`: with its PRE, or where the next one continues it.
   void retire_first(Clock end, Clock row_precharge) {
-    const RowSession& session = sessions_[begin_++];
+    const RowSession& session = *first_++;
     row_open_ += end - session.begin;
     busy_ += std::min(end, session.earliest_precharge) + row_precharge - session.begin;
   }
@@ -67,18 +71,28 @@ class DramBank {
   Clock busy() const { return busy_; }
 
  private:
-  /// Moves the sessions down over the retired ones, or grows if there are hardly any of those.
-  void make_room() {
-    if (begin_ * 2 <= end_) sessions_.resize(std::max<std::size_t>(8, 2 * end_));
-    std::copy(sessions_.begin() + static_cast<std::ptrdiff_t>(begin_),
-              sessions_.begin() + static_cast<std::ptrdiff_t>(end_), sessions_.begin());
-    end_ -= begin_;
-    begin_ = 0;
+  /// Moves the sessions down over the retired ones, or to a larger place if there are hardly any of those. Returns where
+  /// `session` went.
+  RowSession* make_room(const RowSession* session) {
+    const std::ptrdiff_t index = session - first_;
+    const std::ptrdiff_t used = end_ - sessions_.get();
+    if ((first_ - sessions_.get()) * 2 <= used) {
+      const std::ptrdiff_t wanted = std::max<std::ptrdiff_t>(8, 2 * used);
+      auto larger = std::make_unique<RowSession[]>(static_cast<std::size_t>(wanted));
+      end_ = std::copy(first_, end_, larger.get());
+      sessions_ = std::move(larger);
+      limit_ = sessions_.get() + wanted;
+    } else {
+      end_ = std::copy(first_, end_, sessions_.get());
+    }
+    first_ = sessions_.get();
+    return first_ + index;
   }
 
-  std::vector<RowSession> sessions_;  ///< those from begin_ to end_ are live
-  std::size_t begin_ = 0;
-  std::size_t end_ = 0;
+  std::unique_ptr<RowSession[]> sessions_;
+  RowSession* first_ = nullptr;  ///< those from here to end_ are live
+  RowSession* end_ = nullptr;
+  RowSession* limit_ = nullptr;  ///< the end of sessions_
   std::uint64_t activates_ = 0;
   Clock row_open_ = 0;
   Clock busy_ = 0;

@@ -8,9 +8,9 @@
 namespace pagoda {
 
 struct DramBurst {
-  Addr number = 0;         ///< address divided by the burst's bytes
-  std::uint32_t bank = 0;  ///< as DramAddressMap numbers the banks of a channel
-  std::uint32_t row = 0;
+  Addr number;         ///< address divided by the burst's bytes
+  std::uint32_t bank;  ///< as DramAddressMap numbers the banks of a channel
+  std::uint32_t row;
 };
 
 /// What an access found in its bank.

@@ -12,6 +12,14 @@ constexpr Clock kCountedStay = 512;
 
 constexpr std::size_t kRead = static_cast<std::size_t>(DramAccess::read);
 
+/// What a read takes with nothing else in the channel, by outcome: hit, closed, conflict.
+std::array<std::int32_t, 3> unloaded_clocks(const DramClocks& clocks) {
+  const Clock hit = clocks.column_latency[kRead] + clocks.burst;
+  const Clock closed = hit + clocks.row_to_column[kRead];
+  return {static_cast<std::int32_t>(hit), static_cast<std::int32_t>(closed),
+          static_cast<std::int32_t>(closed + clocks.rp)};
+}
+
 }  // namespace
 
 DramCounters& DramCounters::operator+=(const DramCounters& other) {
@@ -31,13 +39,13 @@ DramCounters& DramCounters::operator+=(const DramCounters& other) {
 
 DramChannel::DramChannel(const DramConfig& config, const DramClocks& clocks, const DramAddressMap& map,
                          std::uint32_t index)
-    : clocks_(clocks),
+    : unloaded_(unloaded_clocks(clocks)),
+      read_data_(clocks.column_latency[kRead] + clocks.burst),
       controller_(config.controller),
       write_idle_(clocks.edge_after(config.controller.write_idle.ps)),
       scheduler_(config, clocks, map, index),
       queues_(2, 0),
-      last_reads_(config.controller.read_queue),
-      writes_(scheduler_.banks().size()) {}
+      writes_(scheduler_.bank_count()) {}
 
 DramCounters DramChannel::counters() const {
   DramCounters counters = counters_;
@@ -49,56 +57,41 @@ DramCounters DramChannel::counters() const {
   return counters;
 }
 
-DramChannel::ReadResult DramChannel::read(const DramBurst& burst, Clock at) {
-  at = std::max(at, begin());
-  if (!writes_.empty()) {
-    drain_when_idle(at);
-    if (writes_.holds(burst.number, at)) {
-      ++counters_.forwarded_reads;
-      return {at, 0, DramOutcome::queued};
-    }
-  }
-  const DramScheduler::Search search = scheduler_.search(burst, DramAccess::read);
-  DramScheduler::Placement placement;
-  Clock entry = at;
-  // If all reads but the last ones, one fewer than fit into the queue, have left it by now, it has an entry at any time
-  // from now on.
-  if (std::max(reads_before_, last_reads_[oldest_read_]) < at) {
-    scheduler_.find(search, at, placement);
-  } else {
-    entry = find_with_queue_entry(search, at, placement);
-  }
-  scheduler_.commit(search, burst, placement);
-  reserve_read_queue(entry, placement.column);
-  ++counters_.read_bursts;
-  const Clock data = clocks_.column_latency[kRead] + clocks_.burst;
-  Clock unloaded = data;
-  if (placement.opens) unloaded += clocks_.row_to_column[kRead];
-  if (placement.outcome == DramOutcome::conflict) unloaded += clocks_.rp;
-  return {placement.column + data, static_cast<std::int32_t>(unloaded), placement.outcome};
+/// Whether a read is served from the write queue, after what has happened to that by now.
+bool DramChannel::is_forwarded(const DramBurst& burst, Clock at) {
+  drain_when_idle(at);
+  if (!writes_.holds(burst.number, at)) return false;
+  ++counters_.forwarded_reads;
+  return true;
 }
 
-/// A read needs an entry of the queue from when it enters until its RD. Returns when it enters.
-Clock DramChannel::find_with_queue_entry(const DramScheduler::Search& search, Clock at,
-                                         DramScheduler::Placement& placement) {
-  Clock entry = at;
+/// A read needs an entry of the queue from when it enters until its RD. Finds when it enters.
+DramScheduler::Placed DramChannel::place_when_queued(const DramBurst& burst, Clock at, Clock& entry) {
+  write_stays();
+  const DramScheduler::Search search = scheduler_.search(burst, DramAccess::read);
+  DramScheduler::Placement placement{};
   while (true) {
     entry = queues_.first_below(kReadQueue, entry, controller_.read_queue);
-    scheduler_.find(search, entry, placement);
+    placement = scheduler_.find(search, entry);
     const Clock free = queues_.after_full(kReadQueue, entry, placement.column + 1, controller_.read_queue);
     if (free == entry) break;
     entry = free;
   }
   if (entry != at) ++counters_.read_queue_waits;
-  return entry;
+  scheduler_.commit(search, burst, placement);
+  return {placement.column, placement.outcome};
 }
 
-[[gnu::always_inline]] inline void DramChannel::reserve_read_queue(Clock entry, Clock column) {
-  queues_.take(kReadQueue, entry, column + 1);
-  Clock& oldest = last_reads_[oldest_read_];
-  reads_before_ = std::max(reads_before_, oldest);
-  oldest = column;
-  if (++oldest_read_ == last_reads_.size()) oldest_read_ = 0;
+void DramChannel::write_overwritten_stay(const Stay& stay) {
+  if (reads_ >= written_stays_ + kStays) queues_.take(kReadQueue, stay.entry, stay.column + 1);
+}
+
+void DramChannel::write_stays() {
+  for (std::size_t n = std::max(written_stays_, std::max(reads_, kStays) - kStays); n < reads_; ++n) {
+    const Stay& stay = stays_[n % kStays];
+    if (stay.column >= begin()) queues_.take(kReadQueue, stay.entry, stay.column + 1);
+  }
+  written_stays_ = reads_;
 }
 
 Clock DramChannel::write(const DramBurst& burst, Clock at) {
@@ -152,9 +145,8 @@ void DramChannel::drain_at(Clock now) {
 /// Schedules a posted write at or after `from`, when its drain begins, unless its WR would not come before `before`.
 bool DramChannel::drain_one(const DramWriteQueue::Entry& entry, Clock from, Clock before) {
   const DramScheduler::Search search = scheduler_.search(entry.burst, DramAccess::write);
-  DramScheduler::Placement placement;
   from = std::max({from, entry.entered, begin()});
-  scheduler_.find(search, from, placement);
+  const DramScheduler::Placement placement = scheduler_.find(search, from);
   if (placement.column >= before) return false;
   scheduler_.commit(search, entry.burst, placement);
   queues_.take(kWriteQueue, std::max(entry.entered, from - kCountedStay), placement.column + 1);

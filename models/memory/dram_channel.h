@@ -1,13 +1,15 @@
 // One channel of a DRAM: its queues in front of its schedule.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "pagoda/memory/dram_burst.h"
 #include "pagoda/memory/dram_calendar.h"
 #include "pagoda/memory/dram_clocks.h"
 #include "pagoda/memory/dram_config.h"
+#include "pagoda/memory/dram_place_read.h"
 #include "pagoda/memory/dram_scheduler.h"
 #include "pagoda/memory/dram_write_queue.h"
 
@@ -36,7 +38,7 @@ struct DramCounters {
 /// batches.
 class DramChannel {
  public:
-  /// `clocks` and `map` are kept by reference.
+  /// `map` is kept by reference.
   DramChannel(const DramConfig& config, const DramClocks& clocks, const DramAddressMap& map, std::uint32_t index);
 
   struct ReadResult {
@@ -45,7 +47,16 @@ class DramChannel {
     DramOutcome outcome;
   };
   /// A read that reaches the controller at `at`.
-  ReadResult read(const DramBurst& burst, Clock at);
+  [[gnu::always_inline]] ReadResult read(const DramBurst& burst, Clock at) {
+    at = std::max(at, begin());
+    if (!writes_.empty() && is_forwarded(burst, at)) return {at, 0, DramOutcome::queued};
+    Clock entry = at;
+    const DramScheduler::Placed placed =
+        queue_free_ < at ? scheduler_.place_read(burst, at) : place_when_queued(burst, at, entry);
+    reserve_read_queue(entry, placed.column);
+    ++counters_.read_bursts;
+    return {placed.column + read_data_, unloaded_[static_cast<std::size_t>(placed.outcome)], placed.outcome};
+  }
 
   /// A write that reaches the controller at `at`; when it is accepted.
   Clock write(const DramBurst& burst, Clock at);
@@ -63,9 +74,25 @@ class DramChannel {
   const DramScheduler& scheduler() const { return scheduler_; }
 
  private:
-  Clock begin() const { return std::max(scheduler_.begin(), queues_.begin()); }
-  Clock find_with_queue_entry(const DramScheduler::Search& search, Clock at, DramScheduler::Placement& placement);
-  void reserve_read_queue(Clock entry, Clock column);
+  /// When a read entered the read queue and when it left it.
+  struct Stay {
+    Clock entry = 0;
+    Clock column = 0;
+  };
+
+  /// That of the queues is never later: their reservations end before those of the schedule.
+  Clock begin() const { return scheduler_.begin(); }
+  DramScheduler::Placed place_when_queued(const DramBurst& burst, Clock at, Clock& entry);
+  bool is_forwarded(const DramBurst& burst, Clock at);
+  void reserve_read_queue(Clock entry, Clock column) {
+    Stay& stay = stays_[reads_ % kStays];
+    if (stay.column >= begin()) write_overwritten_stay(stay);
+    stay = {entry, column};
+    ++reads_;
+    queue_free_ = std::max(queue_free_, stays_[(reads_ - controller_.read_queue) % kStays].column);
+  }
+  void write_overwritten_stay(const Stay& stay);
+  void write_stays();
   Clock first_write_entry(Clock at) const;
   bool drain_one(const DramWriteQueue::Entry& entry, Clock from, Clock before);
   void drain_at(Clock now);
@@ -74,14 +101,23 @@ class DramChannel {
   static constexpr std::size_t kReadQueue = 0;  ///< lanes of queues_
   static constexpr std::size_t kWriteQueue = 1;
 
-  const DramClocks& clocks_;
+  /// Stays that are kept: more than reads that can be in the queue.
+  static constexpr std::size_t kStays = 256;
+  static_assert(kStays > DramCalendar::kMostEntries);
+
+  /// What a read takes with nothing else in the channel, by outcome.
+  std::array<std::int32_t, 3> unloaded_;
+  Clock read_data_;  ///< RD to after its last beat
   DramController controller_;
   Clock write_idle_;
   DramScheduler scheduler_;
   DramCalendar queues_;
-  std::vector<Clock> last_reads_;  ///< the RD of the last reads, as many as the read queue holds
-  std::size_t oldest_read_ = 0;    ///< in last_reads_
-  Clock reads_before_ = 0;         ///< the latest RD of all reads before those
+  /// Of the last reads, that with number n at n mod kStays. They go to queues_ when someone asks there, or if something
+  /// can still arrive before their end when they are overwritten.
+  std::array<Stay, kStays> stays_{};
+  std::size_t reads_ = 0;          ///< their number so far
+  std::size_t written_stays_ = 0;  ///< those of the reads before this one are in queues_, if they matter
+  Clock queue_free_ = 0;           ///< the latest RD of all reads but the last ones, one fewer than fit into the queue
   DramWriteQueue writes_;
   struct {
     Clock arrived = 0;

@@ -27,12 +27,9 @@ class DramRefresh {
   }
 
   /// The window that `clock` lies in, or else the next one: then its begin is after `clock`.
-  Window window_at(Clock clock) {
-    if (clock < current_from_ || clock >= current_.end) {
-      const Clock before = clock < first_ ? -busy_ : first_ + (clock - first_) / interval_ * interval_;
-      current_from_ = before;
-      current_ = {before + busy_, clock < first_ ? first_ : before + interval_};
-    }
+  const Window& window_at(Clock clock) {
+    if (clock < current_from_ || clock >= current_.end) [[unlikely]]
+      look_up(clock);
     return current_;
   }
 
@@ -44,6 +41,12 @@ class DramRefresh {
   Clock at(std::uint64_t n) const { return first_ + static_cast<Clock>(n) * interval_; }
 
  private:
+  [[gnu::noinline]] void look_up(Clock clock) {
+    const Clock before = clock < first_ ? -busy_ : first_ + (clock - first_) / interval_ * interval_;
+    current_from_ = before;
+    current_ = {before + busy_, clock < first_ ? first_ : before + interval_};
+  }
+
   Clock interval_;
   Clock busy_;
   Clock first_;

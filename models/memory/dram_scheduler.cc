@@ -4,10 +4,10 @@
 #include <array>
 #include <bit>
 
+#include "pagoda/memory/dram_place_read.h"
+
 namespace pagoda {
 namespace {
-
-constexpr std::size_t kRead = static_cast<std::size_t>(DramAccess::read);
 
 /// What an RD or a WR forbids to RD and WR of its rank, its bank group and the other ranks.
 DramStencil<3, 2> column_stencil(const DramClocks& clocks, DramAccess access) {
@@ -41,179 +41,96 @@ Clock room_for_row(const DramClocks& clocks) {
 
 }  // namespace
 
+DramScheduler::Spacing DramScheduler::spacing(const DramClocks& clocks, DramAccess access) {
+  const auto index = static_cast<std::size_t>(access);
+  return {.row_to_column = clocks.row_to_column[index],
+          .to_precharge = clocks.to_precharge[index],
+          .row_cycle = clocks.row_cycle[index],
+          .data_end = clocks.column_latency[index] + clocks.burst};
+}
+
 DramScheduler::DramScheduler(const DramConfig& config, const DramClocks& clocks, const DramAddressMap& map,
                              std::uint32_t channel)
     : clocks_(clocks),
+      spacing_{spacing(clocks, DramAccess::read), spacing(clocks, DramAccess::write)},
       map_(map),
       channel_(channel),
-      group_mask_(config.organisation.bank_groups - 1),
-      rank_shift_(std::countr_zero(config.organisation.banks * config.organisation.bank_groups)),
       group_lanes_(config.organisation.ranks * kRankLanes),
       closed_policy_(config.controller.page_policy == DramPagePolicy::closed),
       page_timeout_(page_timeout(config.controller, clocks)),
       room_for_row_(room_for_row(clocks)),
+      forbids_fifth_activate_(clocks.faw > 4 * clocks.rrd_s),
+      near_marks_(clocks.faw <= DramCalendar::kNearMarks),
+      near_before_(forbids_fifth_activate_ ? ~std::uint64_t{0} << (65 - clocks.faw) : 0),
+      near_after_(forbids_fifth_activate_ ? ~std::uint64_t{0} >> (65 - clocks.faw) : 0),
       calendar_(group_lanes_ + std::size_t{config.organisation.ranks} * config.organisation.bank_groups * kGroupLanes,
                 clocks.reach()),
       activate_stencil_(activate_stencil(clocks)),
       column_stencils_{column_stencil(clocks, DramAccess::read), column_stencil(clocks, DramAccess::write)},
-      banks_(std::size_t{config.organisation.ranks} << rank_shift_),
+      banks_(std::size_t{config.organisation.ranks} * config.organisation.bank_groups * config.organisation.banks),
       reported_refreshes_(config.organisation.ranks) {
   for (std::uint32_t rank = 0; rank < config.organisation.ranks; ++rank) {
     refresh_.emplace_back(clocks, rank, config.organisation.ranks);
   }
-}
-
-// --- Finding clocks -------------------------------------------------------------------------------------------------
-
-/// When the page policy precharges a row if no other row is wanted.
-Clock DramScheduler::planned_precharge(const RowSession& session) const {
-  return std::min(session.earliest_precharge + page_timeout_, session.latest_precharge);
-}
-
-/// The last clock at which a session's row can be precharged, for the sake of what comes after it.
-Clock DramScheduler::latest_precharge(const DramBank& bank, std::size_t index) const {
-  while (bank.continued(index)) ++index;
-  const Clock refresh = bank[index].latest_precharge;
-  return index + 1 < bank.size() ? std::min(refresh, bank[index + 1].activate - clocks_.rp) : refresh;
-}
-
-/// When a session ends, as things stand.
-Clock DramScheduler::end_of(const DramBank& bank, std::size_t index) const {
-  if (bank.continued(index)) return bank[index + 1].begin;
-  return std::min(planned_precharge(bank[index]), latest_precharge(bank, index));
-}
-
-[[gnu::always_inline]] inline bool DramScheduler::try_join(const Search& search, std::size_t index, Clock from,
-                                                           Placement& placement) const {
-  const DramBank& bank = *search.bank;
-  const RowSession& session = bank[index];
-  if (session.row != search.row) return false;
-  // The closed policy precharges with the last access unless another one is in the queue by then.
-  const Clock open_until = closed_policy_ ? session.last_column : planned_precharge(session);
-  if (from > open_until && !bank.continued(index)) return false;
-  const Clock to_precharge = clocks_.to_precharge[search.access];
-  const Clock deadline = latest_precharge(bank, index) - to_precharge;
-  const Clock earliest = std::max(from, session.activate + clocks_.row_to_column[search.access]);
-  if (earliest > deadline) return false;
-  const Clock column =
-      calendar_.first_free(search.rank_lane + search.access, search.group_lane + search.access, earliest);
-  if (column > deadline) return false;
-  placement.session = index;
-  placement.opens = false;
-  placement.outcome = DramOutcome::hit;
-  placement.activate = session.activate;
-  placement.column = column;
-  placement.earliest_precharge = column + to_precharge;
-  placement.latest_precharge = session.latest_precharge;
-  return true;
-}
-
-/// Finds the ACT with which the session `index`, that now continues another one, could follow a row that is precharged
-/// at `after - tRP` at the earliest.
-bool DramScheduler::try_reopen(const Search& search, std::size_t index, Clock after, Placement& placement) const {
-  const DramBank& bank = *search.bank;
-  const RowSession& session = bank[index];
-  const Clock activate =
-      calendar_.first_free(search.rank_lane + kActivateLane, search.group_lane + kActivateLane, after);
-  if (activate + std::max(clocks_.row_to_column[0], clocks_.row_to_column[1]) > session.begin) return false;
-  // The row must stay open for tRAS, and the bank must be ready for what follows.
-  if (std::max(session.earliest_precharge, activate + clocks_.ras) > latest_precharge(bank, index)) return false;
-  std::size_t next = index + 1;
-  while (next < bank.size() && bank[next].continues) ++next;
-  if (next < bank.size() && activate + clocks_.rc > bank[next].activate) return false;
-  placement.reopen = activate;
-  return true;
-}
-
-/// Opens the row between the sessions `index - 1` and `index`, if it fits.
-[[gnu::always_inline]] inline bool DramScheduler::try_open(const Search& search, std::size_t index, Clock from,
-                                                           Placement& placement) {
-  const DramBank& bank = *search.bank;
-  const bool splits = index > 0 && bank.continued(index - 1);
-  const Clock next = index < bank.size() ? bank[index].begin : kNeverClock;
-  Clock activate = from;
-  placement.outcome = DramOutcome::closed;
-  if (index > 0) {
-    const RowSession& before = bank[index - 1];
-    const Clock planned = planned_precharge(before);
-    if (planned <= from && !splits) {
-      activate = std::max(from, planned + clocks_.rp);
-    } else {
-      activate = std::max(from, before.earliest_precharge) + clocks_.rp;
-      placement.outcome = DramOutcome::conflict;
-    }
-    activate = std::max(activate, before.activate + clocks_.rc);
+  for (std::uint32_t index = 0; index < banks_.size(); ++index) {
+    const DramAddress where = map.bank_address(index);
+    const std::size_t group = std::size_t{where.rank} * config.organisation.bank_groups + where.bank_group;
+    banks_[index].rank_lane = static_cast<std::uint32_t>(where.rank * kRankLanes);
+    banks_[index].group_lane = static_cast<std::uint32_t>(group_lanes_ + group * kGroupLanes);
   }
-  const Clock row_cycle = clocks_.row_cycle[search.access];
-  while (activate + row_cycle <= next) {
-    const DramRefresh::Window window = refresh_[search.rank].window_at(activate);
-    const Clock latest = std::min(next, window.end);
-    activate = calendar_.first_free(search.rank_lane + kActivateLane, search.group_lane + kActivateLane,
-                                    std::max(activate, window.begin));
-    if (activate + row_cycle <= latest) {
-      const Clock column = calendar_.first_free(search.rank_lane + search.access, search.group_lane + search.access,
-                                                activate + clocks_.row_to_column[search.access]);
-      const Clock precharge = std::max(activate + clocks_.ras, column + clocks_.to_precharge[search.access]);
-      placement.reopen = 0;
-      const Clock following = std::max(precharge + clocks_.rp, activate + clocks_.rc);
-      if (following <= latest && (!splits || try_reopen(search, index, following, placement))) {
-        placement.session = index;
-        placement.opens = true;
-        placement.activate = activate;
-        placement.column = column;
-        placement.earliest_precharge = precharge;
-        placement.latest_precharge = window.end - clocks_.rp;
-        return true;
-      }
-    }
-    if (latest == next) return false;
-    activate = window.end;
-  }
-  return false;
-}
-
-/// The session in effect at `from`, the gap after it, the session after that, and so on: the first that will do.
-void DramScheduler::find(const Search& search, Clock from, Placement& placement) {
-  std::size_t index = search.bank->begun_until(from);
-  if (index > 0 && try_join(search, index - 1, from, placement)) return;
-  while (!try_open(search, index, from, placement) && !try_join(search, index, from, placement)) ++index;
 }
 
 // --- Reserving them -------------------------------------------------------------------------------------------------
 
-void DramScheduler::commit(const Search& search, const DramBurst& burst, const Placement& placement) {
-  calendar_.cover(std::max(placement.column, placement.opens ? placement.reopen : 0));
-  DramBank& bank = banks_[burst.bank];
+void DramScheduler::commit(Search search, const DramBurst& burst, const Placement& placement) {
+  const auto access = static_cast<DramAccess>(search.access);
+  // Both may move the lanes.
+  bool stays = calendar_.cover(placement.column);
+  if (placement.reopen != 0) {
+    stays = calendar_.cover(placement.reopen) && stays;
+    if (!stays) search = this->search(burst, access);
+    reopen(search, burst, placement);
+  } else if (!stays) {
+    search = this->search(burst, access);
+  }
   if (placement.opens) {
-    open(bank, search, burst, placement);
+    open(search, burst, placement);
   } else {
-    join(bank, placement);
+    join(search.bank->rows, placement);
   }
-  if (bank.full()) {
-    while (bank.size() > 1 && bank[1].begin <= calendar_.begin()) retire_first(burst.bank);
-  }
+  if (search.bank->rows.full()) retire(*search.bank);
   reserve_column(search, placement.column);
-  data_until_ = std::max(data_until_, placement.column + clocks_.column_latency[search.access] + clocks_.burst);
   if (observer_ != nullptr) {
-    report(search.access == kRead ? DramCommand::Kind::read : DramCommand::Kind::write, placement.column, burst);
+    report(access == DramAccess::read ? DramCommand::Kind::read : DramCommand::Kind::write, placement.column, burst);
   }
 }
 
-void DramScheduler::open(DramBank& bank, const Search& search, const DramBurst& burst, const Placement& placement) {
-  if (placement.reopen != 0) {
-    RowSession& after = bank.at(placement.session);
-    after.continues = false;
-    after.begin = placement.reopen;
-    after.earliest_precharge = std::max(after.earliest_precharge, placement.reopen + clocks_.ras);
-    for (std::size_t i = placement.session; i < bank.size() && (i == placement.session || bank[i].continues); ++i) {
-      bank.at(i).activate = placement.reopen;
-      bank.at(i).earliest_precharge = std::max(bank[i].earliest_precharge, after.earliest_precharge);
-    }
-    reserve_activate(search, placement.reopen);
-    bank.count_activate();
-    ++rows_.reopens;
-    if (observer_ != nullptr) report_bank(DramCommand::Kind::activate, placement.reopen, burst.bank, after.row);
+DramScheduler::Placed DramScheduler::place_read_anywhere(const DramBurst& burst, Clock from) {
+  const Search search = this->search(burst, DramAccess::read);
+  const Placement placement = find(search, from);
+  commit(search, burst, placement);
+  return {placement.column, placement.outcome};
+}
+
+/// Gives the session that a new one goes before, and that continues another, an ACT of its own.
+void DramScheduler::reopen(const Search& search, const DramBurst& burst, const Placement& placement) {
+  DramBank& bank = search.bank->rows;
+  RowSession& after = *placement.session;
+  after.continues = false;
+  after.begin = placement.reopen;
+  after.earliest_precharge = std::max(after.earliest_precharge, placement.reopen + clocks_.ras);
+  for (RowSession* i = &after; i == &after || (i != bank.end() && i->continues); ++i) {
+    i->activate = placement.reopen;
+    i->earliest_precharge = std::max(i->earliest_precharge, after.earliest_precharge);
   }
+  reserve_activate(search, placement.reopen);
+  bank.count_activate();
+  ++rows_.reopens;
+  if (observer_ != nullptr) report_bank(DramCommand::Kind::activate, placement.reopen, burst.bank, after.row);
+}
+
+void DramScheduler::open(const Search& search, const DramBurst& burst, const Placement& placement) {
+  DramBank& bank = search.bank->rows;
   bank.insert(placement.session, {.begin = placement.activate,
                                   .activate = placement.activate,
                                   .earliest_precharge = placement.earliest_precharge,
@@ -232,44 +149,32 @@ void DramScheduler::open(DramBank& bank, const Search& search, const DramBurst& 
 void DramScheduler::join(DramBank& bank, const Placement& placement) {
   ++rows_.hits;
   const Clock column = placement.column;
-  std::size_t index = placement.session;
-  while (bank.continued(index) && bank[index + 1].begin <= column) ++index;
-  RowSession& session = bank.at(index);
-  if (column < session.earliest_precharge + room_for_row_) {
-    session.last_column = std::max(session.last_column, column);
-    session.earliest_precharge = std::max(session.earliest_precharge, placement.earliest_precharge);
-  } else if (bank.continued(index) && bank[index + 1].begin < placement.earliest_precharge + room_for_row_) {
-    RowSession& next = bank.at(++index);
-    next.begin = column;
-    next.earliest_precharge = std::max(next.earliest_precharge, placement.earliest_precharge);
+  RowSession* session = placement.session;
+  while (bank.continued(session) && session[1].begin <= column) ++session;
+  if (column < session->earliest_precharge + room_for_row_) {
+    session->last_column = std::max(session->last_column, column);
+    session->earliest_precharge = std::max(session->earliest_precharge, placement.earliest_precharge);
+  } else if (bank.continued(session) && session[1].begin < placement.earliest_precharge + room_for_row_) {
+    ++session;
+    session->begin = column;
+    session->earliest_precharge = std::max(session->earliest_precharge, placement.earliest_precharge);
   } else {
-    RowSession own = session;
+    RowSession own = *session;
     own.begin = column;
     own.earliest_precharge = placement.earliest_precharge;
     own.last_column = column;
     own.continues = true;
-    bank.insert(++index, own);
+    session = bank.insert(session + 1, own);
   }
   // The row is precharged after all of its accesses, whatever session they are in.
-  for (; bank.continued(index); ++index) {
-    if (bank[index + 1].earliest_precharge >= bank[index].earliest_precharge) break;
-    bank.at(index + 1).earliest_precharge = bank[index].earliest_precharge;
+  for (; bank.continued(session); ++session) {
+    if (session[1].earliest_precharge >= session->earliest_precharge) break;
+    session[1].earliest_precharge = session->earliest_precharge;
   }
 }
 
-[[gnu::always_inline]] inline void DramScheduler::reserve_activate(const Search& search, Clock clock) {
-  const auto application = activate_stencil_.at(calendar_, clock);
-  application.set(kInRank, search.rank_lane + kActivateLane);
-  application.set(kInGroup, search.group_lane + kActivateLane);
-  if (clocks_.faw > 4 * clocks_.rrd_s) forbid_fifth_activate(search.rank_lane, clock);
-}
-
-/// Four ACT within tFAW forbid a fifth wherever it would be within tFAW of all four. A new ACT makes up to four such
-/// groups with its three neighbours on either side.
-[[gnu::always_inline]] inline void DramScheduler::forbid_fifth_activate(std::size_t rank_lane, Clock clock) {
-  auto [before, after] = calendar_.marks_around(rank_lane + kMarkLane, clock);
-  calendar_.mark(rank_lane + kMarkLane, clock);
-  if ((before | after) == 0) return;
+void DramScheduler::forbid_around(DramCalendar::Lane rank_lane, Clock clock, std::uint64_t before,
+                                  std::uint64_t after) {
   // From the third ACT before the new one to the third after it. Those that are not there count as 64 clocks away,
   // where they are in no group: tFAW is at most that.
   std::array<Clock, 7> acts{};
@@ -290,44 +195,48 @@ void DramScheduler::join(DramBank& bank, const Placement& placement) {
     first = tight ? std::min(first, acts[i + 3] - clocks_.faw + 1) : first;
     last = tight ? acts[i] + clocks_.faw - 1 : last;
   }
-  if (first <= last) calendar_.set(rank_lane + kActivateLane, first, last);
-}
-
-[[gnu::always_inline]] inline void DramScheduler::reserve_column(const Search& search, Clock clock) {
-  const auto application = column_stencils_[search.access].at(calendar_, clock);
-  application.set(kInRank, search.rank_lane);
-  application.set(kInGroup, search.group_lane);
-  for (std::size_t other = search.rank_lane + kRankLanes; other < group_lanes_; other += kRankLanes) {
-    application.set(kInOtherRank, other);
-  }
-  for (std::size_t other = search.rank_lane; other != 0;) application.set(kInOtherRank, other -= kRankLanes);
+  if (first <= last) calendar_.set(calendar_.next(rank_lane, kActivateLane), first, last);
 }
 
 // --- What becomes final ---------------------------------------------------------------------------------------------
 
+/// Settles the sessions that nothing can change any more.
+void DramScheduler::retire(Bank& bank) {
+  while (bank.rows.size() > 1 && bank.rows.begin()[1].begin <= calendar_.begin()) {
+    const RowSession* first = bank.rows.begin();
+    const RowSession& next = first[1];
+    // end_of(), knowing that there is a next one.
+    retire_first(bank, next.continues ? next.begin : std::min(planned_precharge(*first), next.activate - clocks_.rp));
+  }
+}
+
+inline void DramScheduler::retire_first(Bank& bank, Clock end) {
+  const RowSession* session = bank.rows.begin();
+  if (observer_ != nullptr && !bank.rows.continued(session)) [[unlikely]] {
+    const auto index = static_cast<std::uint32_t>(&bank - banks_.data());
+    report_bank(DramCommand::Kind::precharge, end, index, session->row);
+  }
+  bank.rows.retire_first(end, clocks_.rp);
+}
+
 void DramScheduler::finish(Clock end) {
-  for (std::uint32_t index = 0; index < banks_.size(); ++index) {
-    const DramBank& bank = banks_[index];
-    while (bank.size() > 1 || (bank.size() == 1 && end_of(bank, 0) <= end)) retire_first(index);
+  for (Bank& bank : banks_) {
+    const DramBank& rows = bank.rows;
+    while (rows.begin() != rows.end()) {
+      const Clock session_end = end_of(rows, rows.begin());
+      if (rows.size() == 1 && session_end > end) break;
+      retire_first(bank, session_end);
+    }
   }
   if (observer_ != nullptr) report_refreshes(end);
 }
 
-void DramScheduler::retire_first(std::uint32_t index) {
-  DramBank& bank = banks_[index];
-  const Clock end = end_of(bank, 0);
-  if (observer_ != nullptr && !bank.continued(0)) {
-    report_bank(DramCommand::Kind::precharge, end, index, bank[0].row);
-  }
-  bank.retire_first(end, clocks_.rp);
-}
-
 Clock DramScheduler::row_open(Clock now) const {
   Clock open = 0;
-  for (const DramBank& bank : banks_) {
-    open += bank.row_open();
-    for (std::size_t i = 0; i < bank.size(); ++i) {
-      open += std::max<Clock>(std::min(now, end_of(bank, i)) - bank[i].begin, 0);
+  for (const auto& [rows, rank_lane, group_lane] : banks_) {
+    open += rows.row_open();
+    for (const RowSession& session : rows) {
+      open += std::max<Clock>(std::min(now, end_of(rows, &session)) - session.begin, 0);
     }
   }
   return open;

@@ -28,19 +28,24 @@ struct DramRowCounters {
 /// ACT may be added before one, to let another row be served in between.
 class DramScheduler {
  public:
+  struct Bank {
+    DramBank rows;
+    std::uint32_t rank_lane = 0;  ///< in the calendar, by index: the first lanes of its rank and of its bank group
+    std::uint32_t group_lane = 0;
+  };
   /// A burst on its way to its clocks.
   struct Search {
-    const DramBank* bank;
+    Bank* bank;
     std::uint32_t row;
     std::uint32_t rank;
-    std::size_t access;     ///< index of the kind of access
-    std::size_t rank_lane;  ///< of RD and WR; other lanes of the rank follow
-    std::size_t group_lane;
+    std::size_t access;            ///< index of the kind of access
+    DramCalendar::Lane rank_lane;  ///< of RD and WR; other lanes of the rank follow
+    DramCalendar::Lane group_lane;
   };
   /// The clocks it could have.
   struct Placement {
-    std::size_t session;  ///< index in the bank
-    bool opens;           ///< a new session, before the one that has this index
+    RowSession* session;
+    bool opens;  ///< a new session, before that one
     DramOutcome outcome;
     Clock activate;
     Clock column;  ///< RD or WR
@@ -48,24 +53,30 @@ class DramScheduler {
     Clock latest_precharge;
     Clock reopen;  ///< ACT of the session after it, which continued the one before it; 0: it did not
   };
+  /// What is known of a burst that has its clocks.
+  struct Placed {
+    Clock column;
+    DramOutcome outcome;
+  };
 
-  /// `clocks` and `map` are kept by reference.
+  /// `map` is kept by reference.
   DramScheduler(const DramConfig& config, const DramClocks& clocks, const DramAddressMap& map, std::uint32_t channel);
 
-  Search search(const DramBurst& burst, DramAccess access) const {
-    const std::uint32_t rank = burst.bank >> rank_shift_;
-    const std::size_t group = std::size_t{rank} * (group_mask_ + 1) + (burst.bank & group_mask_);
-    return {.bank = &banks_[burst.bank],
+  Search search(const DramBurst& burst, DramAccess access) {
+    Bank& bank = banks_[burst.bank];
+    return {.bank = &bank,
             .row = burst.row,
-            .rank = rank,
+            .rank = bank.rank_lane / static_cast<std::uint32_t>(kRankLanes),
             .access = static_cast<std::size_t>(access),
-            .rank_lane = rank * kRankLanes,
-            .group_lane = group_lanes_ + group * kGroupLanes};
+            .rank_lane = calendar_.lane(bank.rank_lane),
+            .group_lane = calendar_.lane(bank.group_lane)};
   }
   /// The earliest clocks from `from` on.
-  void find(const Search& search, Clock from, Placement& placement);
+  Placement find(const Search& search, Clock from);
   /// Reserves what find() found, if nothing was reserved in between.
-  void commit(const Search& search, const DramBurst& burst, const Placement& placement);
+  void commit(Search search, const DramBurst& burst, const Placement& placement);
+  /// Both at once for a read (dram_place_read.h).
+  Placed place_read(const DramBurst& burst, Clock from);
 
   /// The earliest clock at which something can still be placed.
   Clock begin() const { return calendar_.begin(); }
@@ -79,7 +90,8 @@ class DramScheduler {
 
   void observe(DramObserver* observer) { observer_ = observer; }
   const DramRowCounters& rows() const { return rows_; }
-  const std::vector<DramBank>& banks() const { return banks_; }
+  std::uint32_t bank_count() const { return static_cast<std::uint32_t>(banks_.size()); }
+  const DramBank& bank(std::uint32_t index) const { return banks_[index].rows; }
   /// When the last burst placed so far leaves the data bus.
   Clock data_until() const { return data_until_; }
   /// Clocks that rows have been open, summed over the banks, seen from `now`.
@@ -88,19 +100,40 @@ class DramScheduler {
   std::uint64_t refreshes(Clock now) const;
 
  private:
-  bool try_join(const Search& search, std::size_t index, Clock from, Placement& placement) const;
-  bool try_open(const Search& search, std::size_t index, Clock from, Placement& placement);
-  bool try_reopen(const Search& search, std::size_t index, Clock after, Placement& placement) const;
+  /// What the clocks are for one kind of access.
+  struct Spacing {
+    Clock row_to_column;
+    Clock to_precharge;
+    Clock row_cycle;
+    Clock data_end;  ///< RD or WR to after the last beat
+  };
+  static constexpr std::size_t kRead = static_cast<std::size_t>(DramAccess::read);
+  static Spacing spacing(const DramClocks& clocks, DramAccess access);
+
+  bool try_join(const Search& search, RowSession* session, Clock from, Placement& placement) const;
+  bool try_open(const Search& search, RowSession* next, Clock from, Placement& placement);
+  Clock find_reopening(const Search& search, const RowSession* session, Clock after) const;
+  Clock first_activate(const Search& search, Clock from) const;
+  Clock first_column(const Search& search, Clock from) const;
+
+  bool is_after_all(const DramBank& bank, std::uint32_t row, Clock from) const;
+  Clock place_hit(const DramBurst& burst, Clock from);
+  Placed place_miss(const DramBurst& burst, Clock from);
+  Placed place_read_anywhere(const DramBurst& burst, Clock from);
+
   void join(DramBank& bank, const Placement& placement);
-  void open(DramBank& bank, const Search& search, const DramBurst& burst, const Placement& placement);
+  void open(const Search& search, const DramBurst& burst, const Placement& placement);
+  void reopen(const Search& search, const DramBurst& burst, const Placement& placement);
   void reserve_activate(const Search& search, Clock clock);
-  void forbid_fifth_activate(std::size_t rank_lane, Clock clock);
+  void forbid_fifth_activate(DramCalendar::Lane rank_lane, Clock clock);
+  void forbid_around(DramCalendar::Lane rank_lane, Clock clock, std::uint64_t before, std::uint64_t after);
   void reserve_column(const Search& search, Clock clock);
 
   Clock planned_precharge(const RowSession& session) const;
-  Clock latest_precharge(const DramBank& bank, std::size_t index) const;
-  Clock end_of(const DramBank& bank, std::size_t index) const;
-  void retire_first(std::uint32_t bank);
+  Clock latest_precharge(const DramBank& bank, const RowSession* session) const;
+  Clock end_of(const DramBank& bank, const RowSession* session) const;
+  void retire(Bank& bank);
+  void retire_first(Bank& bank, Clock end);
   void report(DramCommand::Kind kind, Clock clock, const DramBurst& burst) const;
   void report_bank(DramCommand::Kind kind, Clock clock, std::uint32_t bank, std::uint32_t row) const;
   void report_refreshes(Clock until);
@@ -115,19 +148,22 @@ class DramScheduler {
   static constexpr std::size_t kInGroup = 1;
   static constexpr std::size_t kInOtherRank = 2;
 
-  const DramClocks& clocks_;
+  const DramClocks clocks_;
+  PerAccess<Spacing> spacing_;
   const DramAddressMap& map_;
   std::uint32_t channel_;
-  std::uint32_t group_mask_;
-  int rank_shift_;
   std::size_t group_lanes_;  ///< those of the ranks are before them
   bool closed_policy_;
   Clock page_timeout_;
   Clock room_for_row_;  ///< from the earliest PRE of a row to its next access: another row could be served in between
+  bool forbids_fifth_activate_;  ///< tRRD alone does not keep tFAW
+  bool near_marks_;              ///< are all that it needs
+  std::uint64_t near_before_;    ///< of marks before an ACT, those less than tFAW away
+  std::uint64_t near_after_;
   DramCalendar calendar_;
   DramStencil<2, 1> activate_stencil_;
   PerAccess<DramStencil<3, 2>> column_stencils_;
-  std::vector<DramBank> banks_;
+  std::vector<Bank> banks_;
   std::vector<DramRefresh> refresh_;  ///< per rank
   Clock data_until_ = 0;
   DramRowCounters rows_;

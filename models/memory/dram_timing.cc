@@ -23,14 +23,14 @@ const DramConfig& checked(const DramConfig& config) {
 
 DramTiming::DramTiming(const DramConfig& config)
     : config_(checked(config)),
-      clocks_(std::make_unique<DramClocks>(config.timings, config.organisation.burst_length)),
+      clocks_(config.timings, config.organisation.burst_length),
       map_(std::make_unique<DramAddressMap>(config.organisation)),
-      operation_energy_(config, *clocks_),
+      operation_energy_(config, clocks_),
       frontend_(config.controller.frontend_latency.ps),
       backend_(config.controller.backend_latency.ps),
       burst_shift_(map_->burst_shift()) {
   for (std::uint32_t index = 0; index < config.organisation.channels; ++index) {
-    channels_.emplace_back(config_, *clocks_, *map_, index);
+    channels_.emplace_back(config_, clocks_, *map_, index);
   }
 }
 
@@ -38,15 +38,9 @@ void DramTiming::observe(DramObserver* observer) {
   for (DramChannel& channel : channels_) channel.observe(observer);
 }
 
-DramResponse DramTiming::access(const DramRequest& request) {
-  if (request.floor >= next_floor_) raise_floor(request.floor);
-  const Clock at = clocks_->edge_after(request.arrival + frontend_);
-  return request.write ? write(request, at) : read(request, at);
-}
-
 void DramTiming::raise_floor(Ps floor) {
-  const Clock clock = clocks_->edge_before(floor);
-  next_floor_ = clocks_->time_of(clock + DramCalendar::kBlockClocks);
+  const Clock clock = clocks_.edge_before(floor);
+  next_floor_ = clocks_.time_of(clock + DramCalendar::kBlockClocks);
   if (clock < kLookBack) return;
   for (DramChannel& channel : channels_) channel.forget_before(clock - kLookBack);
 }
@@ -61,17 +55,27 @@ Addr DramTiming::last_burst(const DramRequest& request) const {
   return (request.address + std::max<std::uint64_t>(request.bytes, 1) - 1) >> burst_shift_;
 }
 
-DramResponse DramTiming::read(const DramRequest& request, Clock at) {
-  Addr number = request.address >> burst_shift_;
+/// The bursts of a request after its first one; when the data of the last one ends.
+Clock DramTiming::read_rest(Addr number, Addr last, Clock at) {
+  Clock data_end = 0;
+  while (number != last) {
+    DramBurst burst;
+    data_end = std::max(data_end, route(++number, burst).read(burst, at).data_end);
+  }
+  return data_end;
+}
+
+[[gnu::always_inline]] inline DramResponse DramTiming::read(const DramRequest& request, Clock at) {
+  const Addr number = request.address >> burst_shift_;
   DramBurst burst;
   const DramChannel::ReadResult first = route(number, burst).read(burst, at);
   Clock data_end = first.data_end;
-  for (const Addr last = last_burst(request); number != last;) {
-    data_end = std::max(data_end, route(++number, burst).read(burst, at).data_end);
-  }
+  const Addr last = last_burst(request);
+  if (number != last) [[unlikely]]
+    data_end = std::max(data_end, read_rest(number, last, at));
   DramResponse response;
-  response.complete = clocks_->time_of(data_end) + backend_;
-  response.queueing = clocks_->time_of(first.data_end - first.unloaded) - frontend_ - request.arrival;
+  response.complete = clocks_.time_of(data_end) + backend_;
+  response.queueing = clocks_.time_of(first.data_end - first.unloaded) - frontend_ - request.arrival;
   response.service = response.complete - request.arrival - response.queueing;
   response.outcome = first.outcome;
   ++totals_.reads;
@@ -89,7 +93,7 @@ DramResponse DramTiming::write(const DramRequest& request, Clock at) {
     accepted = std::max(accepted, route(++number, burst).write(burst, at));
   }
   DramResponse response;
-  response.complete = clocks_->time_of(accepted);
+  response.complete = clocks_.time_of(accepted);
   response.queueing = response.complete - request.arrival - frontend_;
   response.service = frontend_;
   response.outcome = DramOutcome::queued;
@@ -99,13 +103,19 @@ DramResponse DramTiming::write(const DramRequest& request, Clock at) {
   return response;
 }
 
+DramResponse DramTiming::access(const DramRequest& request) {
+  if (request.floor >= next_floor_) raise_floor(request.floor);
+  const Clock at = clocks_.edge_after(request.arrival + frontend_);
+  return request.write ? write(request, at) : read(request, at);
+}
+
 void DramTiming::finish(Ps end) {
-  for (DramChannel& channel : channels_) channel.finish(clocks_->edge_before(end));
+  for (DramChannel& channel : channels_) channel.finish(clocks_.edge_before(end));
 }
 
 DramReport DramTiming::report(Ps now) const {
   DramReport report = totals_;
-  const auto clock = clocks_->edge_before(now);
+  const auto clock = clocks_.edge_before(now);
   Clock row_open = 0;
   for (const DramChannel& channel : channels_) {
     report.counters += channel.counters();
@@ -113,26 +123,27 @@ DramReport DramTiming::report(Ps now) const {
     row_open += channel.scheduler().row_open(clock);
   }
   const std::uint64_t bursts = report.counters.read_bursts + report.counters.write_bursts;
-  report.bus_busy = bursts * clocks_->time_of(clocks_->burst);
+  report.bus_busy = bursts * clocks_.time_of(clocks_.burst);
   const double ranks = config_.organisation.ranks * config_.organisation.channels;
   report.energy = dram_energy(operation_energy_, {.counters = report.counters,
                                                   .refreshes = report.refreshes,
                                                   .rank_seconds = ranks * to_seconds(now),
-                                                  .open_bank_seconds = to_seconds(clocks_->time_of(row_open))});
+                                                  .open_bank_seconds = to_seconds(clocks_.time_of(row_open))});
   return report;
 }
 
 std::vector<DramBankReport> DramTiming::report_banks() const {
   std::vector<DramBankReport> reports;
   for (std::uint32_t channel = 0; channel < channels_.size(); ++channel) {
-    const std::vector<DramBank>& banks = channels_[channel].scheduler().banks();
-    for (std::uint32_t index = 0; index < banks.size(); ++index) {
+    const DramScheduler& scheduler = channels_[channel].scheduler();
+    for (std::uint32_t index = 0; index < scheduler.bank_count(); ++index) {
+      const DramBank& bank = scheduler.bank(index);
       DramAddress where = map_->bank_address(index);
       where.channel = channel;
       reports.push_back({.bank = where,
-                         .activates = banks[index].activates(),
-                         .row_open = clocks_->time_of(banks[index].row_open()),
-                         .busy = clocks_->time_of(banks[index].busy())});
+                         .activates = bank.activates(),
+                         .row_open = clocks_.time_of(bank.row_open()),
+                         .busy = clocks_.time_of(bank.busy())});
     }
   }
   return reports;

@@ -93,6 +93,7 @@ class DramTiming {
 
  private:
   DramResponse read(const DramRequest& request, Clock at);
+  Clock read_rest(Addr number, Addr last, Clock at);
   DramResponse write(const DramRequest& request, Clock at);
   Addr last_burst(const DramRequest& request) const;
   /// The channel that a burst lies in.
@@ -100,8 +101,8 @@ class DramTiming {
   void raise_floor(Ps floor);
 
   DramConfig config_;
-  // Channels hold references to these.
-  std::unique_ptr<const DramClocks> clocks_;
+  DramClocks clocks_;
+  // Channels hold references to it.
   std::unique_ptr<const DramAddressMap> map_;
   DramOperationEnergy operation_energy_;
   Ps frontend_;
