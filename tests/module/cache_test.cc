@@ -90,7 +90,7 @@ struct WaitingMemory : sc_core::sc_module {
     port.register_b_transport(this, &WaitingMemory::b_transport);
     port.register_transport_dbg(this, &WaitingMemory::debug);
   }
-  void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+  virtual void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
     wait(delay + sc_core::sc_time(50, sc_core::SC_NS));
     delay = sc_core::SC_ZERO_TIME;
     payload.set_response_status(tlm::TLM_OK_RESPONSE);
@@ -103,6 +103,36 @@ struct WaitingMemory : sc_core::sc_module {
     return payload.get_data_length();
   }
 };
+
+// Fills and write-backs reach somebody else's memory as payloads with data: it may copy every byte of them.
+struct CopyingMemory : WaitingMemory {
+  int reads = 0;
+  int writes = 0;
+
+  using WaitingMemory::WaitingMemory;
+  void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) override {
+    ++(payload.is_write() ? writes : reads);
+    EXPECT_EQ(debug(payload), payload.get_data_length());
+    delay += sc_core::sc_time(50, sc_core::SC_NS);
+    payload.set_response_status(tlm::TLM_OK_RESPONSE);
+  }
+};
+
+TEST(CacheWithForeignMemory, AWriteBackCarriesTheBytesThatWereWritten) {
+  Initiator cpu{"cpu"};
+  Cache cache{"cache", {.size = {64}, .ways = 1, .ports = 0}};
+  CopyingMemory memory{"memory"};
+  cpu.out.bind(cache.cpu);
+  cache.memory.bind(memory.port);
+  sc_core::sc_start(sc_core::SC_ZERO_TIME);
+  for (unsigned i = 0; i < 64; ++i) memory.bytes[i] = static_cast<unsigned char>(i);
+  ASSERT_TRUE(cpu.ask({.address = 8, .kind = AccessKind::write, .length = 2, .data = {0xaa, 0xbb}}).ok());
+  const auto evicting = cpu.ask({.address = 64, .at = 1'000'000, .read_back = true});
+  ASSERT_TRUE(evicting.ok());
+  EXPECT_EQ(memory.reads, 2);
+  EXPECT_EQ(memory.writes, 1);
+  for (unsigned i = 0; i < 64; ++i) EXPECT_EQ(memory.bytes[i], i == 8 ? 0xaa : i == 9 ? 0xbb : i) << i;
+}
 
 TEST(CacheWithForeignMemory, TwoInitiatorsMissAtOnceInAMemoryThatWaits) {
   PhysicalMemory unused{{4096}};
