@@ -46,8 +46,8 @@ struct AssocGeometry {
 
 /// `Entry` is plain data of which all-zero bytes are a proper value.
 ///
-/// Layout, for speed: a set's tags (one byte of hash per way, 0 if empty) and ages lie together, so that a miss in a large
-/// array costs one line of host cache; whole keys are looked at only where the tag agrees, beside their entries.
+/// Layout, for speed: a set's tags (one byte of hash per way, 0 if empty) and ages lie together, so that a miss in a
+/// large array costs one line of host cache; whole keys are looked at only where the tag agrees, beside their entries.
 template <class Entry>
 class AssocArray {
  public:

@@ -10,8 +10,8 @@
 
 namespace pagoda {
 
-/// Reads and writes bytes below a socket: through a direct memory pointer where the target grants one (caches pass on the
-/// pointers of what lies below them to those that keep time, see Attributes::keeps_time), else with transport_dbg.
+/// Reads and writes bytes below a socket: through a direct memory pointer where the target grants one (caches pass on
+/// the pointers of what lies below them to those that keep time, see Attributes::keeps_time), else with transport_dbg.
 class DataPath {
  public:
   using Below = tlm::tlm_fw_transport_if<>;

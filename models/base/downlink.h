@@ -1,9 +1,9 @@
 // What is bound below a module's initiator socket, as the module uses it: time through the shortest way there is, and
 // bytes beside it.
 //
-// A target that is not Pagoda's gets proper TLM-2.0 payloads with data: reads go to a buffer that nobody looks at, writes
-// carry the bytes that the target already holds (Pagoda's models write bytes when an access is made, and account for the
-// time of write-backs later). For those the target must grant a direct pointer or support transport_dbg.
+// A target that is not Pagoda's gets proper TLM-2.0 payloads with data: reads go to a buffer that nobody looks at,
+// writes carry the bytes that the target already holds (Pagoda's models write bytes when an access is made, and account
+// for the time of write-backs later). For those the target must grant a direct pointer or support transport_dbg.
 #pragma once
 
 #include <optional>

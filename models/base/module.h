@@ -20,8 +20,8 @@ inline Ps kernel_now() { return sc_core::sc_get_curr_simcontext()->time_stamp().
 /// The point in time that a delay relative to kernel time stands for.
 inline Ps local_time(const sc_core::sc_time& delay) { return kernel_now() + delay.value(); }
 
-/// The sc_time of so many picoseconds. sc_time::from_value() does the same through a call into the library, which is felt
-/// where every access makes a dozen of them; require_picoseconds() checks that both agree.
+/// The sc_time of so many picoseconds. sc_time::from_value() does the same through a call into the library, which is
+/// felt where every access makes a dozen of them; require_picoseconds() checks that both agree.
 inline sc_core::sc_time to_sc_time(Ps time) {
   static_assert(sizeof(sc_core::sc_time) == sizeof(Ps) && std::is_standard_layout_v<sc_core::sc_time>);
   sc_core::sc_time result;

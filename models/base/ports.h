@@ -1,13 +1,13 @@
 // Contention for something pipelined, as a calendar of clock cycles: in which cycle is a port free for a request that
 // reaches it at a given time?
 //
-// Models: k ports of a tag array or TLB, or k lanes of a bus; at most k requests hold one in any cycle, each for one cycle
-// or several in a row. A request that reaches a free cycle in its middle starts at once, one that has to wait starts with
-// the cycle it gets. Zero ports stand for a resource without limit. Does not model: which port it is.
+// Models: k ports of a tag array or TLB, or k lanes of a bus; at most k requests hold one in any cycle, each for one
+// cycle or several in a row. A request that reaches a free cycle in its middle starts at once, one that has to wait
+// starts with the cycle it gets. Zero ports stand for a resource without limit. Does not model: which port it is.
 //
-// Requests come in call order, which is not time order (see timeline.h); each takes the earliest cycles that are free when
-// it is made. The calendar knows one cycle of any kCycles that lie that far apart, the one asked for last: requests further
-// apart in time than kCycles do not meet.
+// Requests come in call order, which is not time order (see timeline.h); each takes the earliest cycles that are free
+// when it is made. The calendar knows one cycle of any kCycles that lie that far apart, the one asked for last:
+// requests further apart in time than kCycles do not meet.
 //
 // Cost: constant for a request that need not wait.
 #pragma once
@@ -40,14 +40,17 @@ class Ports {
     return full_until_ * period_;
   }
 
-  /// Likewise for `length` cycles in a row.
+  /// Likewise for `length` cycles in a row, of which it keeps kCycles.
   Ps reserve(Ps at, std::uint64_t length) {
     if (count_ == 0) return at;
+    length = std::min<std::uint64_t>(length, kCycles);
     const std::uint64_t cycle = cycle_of(at);
     for (std::uint64_t next = cycle; next != cycle + length; ++next) {
-      if (full(next)) return reserve_later(next + 1, length);
+      if (take(next)) continue;
+      const std::uint64_t full = next;
+      while (next != cycle) --entry_of(--next);  // give back
+      return reserve_later(full + 1, length);
     }
-    for (std::uint64_t next = cycle; next != cycle + length; ++next) take(next);
     return at;
   }
 

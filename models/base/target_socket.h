@@ -1,8 +1,8 @@
 // The target socket of Pagoda's modules: any number of initiators of any kind may bind to it.
 //
-// tlm_utils::simple_target_socket takes one initiator and multi_passthrough_target_socket no non-blocking one; this takes
-// both. A b_transport of Pagoda's never waits, so a non-blocking request is answered by early completion: the time it takes
-// is in the annotated delay (IEEE 1666-2011, 15.2.6.4: TLM_COMPLETED on BEGIN_REQ).
+// tlm_utils::simple_target_socket takes one initiator and multi_passthrough_target_socket no non-blocking one; this
+// takes both. A b_transport of Pagoda's never waits, so a non-blocking request is answered by early completion: the
+// time it takes is in the annotated delay (IEEE 1666-2011, 15.2.6.4: TLM_COMPLETED on BEGIN_REQ).
 #pragma once
 
 #include "pagoda/base/timed_target.h"

@@ -1,8 +1,9 @@
 // The short way between two of Pagoda's own modules: a request for time alone, in absolute times, without a payload.
 //
-// Models: what b_transport with a timing-only payload models, in fewer steps. A module offers it beside b_transport through
-// its TargetSocket; an initiator takes it through a Downlink, which falls back to b_transport where the other end is
-// somebody else's. What stands between two modules (a monitor, a router of a user's) sees payloads, as TLM-2.0 has them.
+// Models: what b_transport with a timing-only payload models, in fewer steps. A module offers it beside b_transport
+// through its TargetSocket; an initiator takes it through a Downlink, which falls back to b_transport where the other
+// end is somebody else's. What stands between two modules (a monitor, a router of a user's) sees payloads, as TLM-2.0
+// has them.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +21,9 @@ struct TimedRequest {
   std::uint32_t bytes = 0;
   RequestInfo info;
   bool expected = false;  ///< expect() has been called for it
-  Ps floor = 0;     ///< kernel time: no later call asks about a time before it
-  TimeSplit* time;  ///< never null: the callee adds where the time went
-  Fault* fault;     ///< never null, and none when the request is made; set if it is refused in translation
+  Ps floor = 0;           ///< kernel time: no later call asks about a time before it
+  TimeSplit* time;        ///< never null: the callee adds where the time went
+  Fault* fault;           ///< never null, and none when the request is made; set if it is refused in translation
 
   bool is_write() const { return info.access == AccessKind::write; }
 };

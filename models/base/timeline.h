@@ -1,13 +1,14 @@
 // Contention as reservation: when can a busy thing serve a request that reaches it at a given time?
 //
-// Models: one server, or k equal ones, each busy with one request at a time for as long as that takes: a walker slot, a miss
-// register, an entry of a write buffer. (For ports and lanes, see ports.h.) Does not model: preemption, or the order in which
-// a queue in front of the server is kept (a request takes the earliest time that is free, so late comers fill gaps).
+// Models: one server, or k equal ones, each busy with one request at a time for as long as that takes: a walker slot, a
+// miss register, an entry of a write buffer. (For ports and lanes, see ports.h.) Does not model: preemption, or the
+// order in which a queue in front of the server is kept (a request takes the earliest time that is free, so late comers
+// fill gaps).
 //
-// Requests come in call order, which is not time order: decoupled initiators run ahead of each other by up to a quantum, and
-// one initiator's request may be delayed by a page walk behind its successors. A timeline therefore keeps the gaps between
-// its reservations and lets a request that arrives later in call order but earlier in time fit into one. What ends at or
-// before `floor`, the time before which nobody can ask any more (kernel time), is forgotten.
+// Requests come in call order, which is not time order: decoupled initiators run ahead of each other by up to a
+// quantum, and one initiator's request may be delayed by a page walk behind its successors. A timeline therefore keeps
+// the gaps between its reservations and lets a request that arrives later in call order but earlier in time fit into
+// one. What ends at or before `floor`, the time before which nobody can ask any more (kernel time), is forgotten.
 //
 // Cost: appending at the end is constant time; inserting into the past is linear in the reservations passed over.
 #pragma once

@@ -1,10 +1,11 @@
 // A data or instruction cache as a TLM-2.0 module: a thin shell around CacheCore.
 //
-// Sockets: `cpu` (target, any number of initiators) takes requests, `memory` (initiator) is the level below. Both speak the
-// base protocol with b_transport, which adds time to the delay and never waits; requests that straddle lines are served
-// line by line, the last one deciding when they are done. Accesses marked uncached, and commands that are neither read nor
-// write, pass through. transport_dbg passes through, and so do direct pointers for models that keep time themselves
-// (Attributes::keeps_time); nobody else is granted one, as an access through it would escape the timing.
+// Sockets: `cpu` (target, any number of initiators) takes requests, `memory` (initiator) is the level below. Both speak
+// the base protocol with b_transport, which adds time to the delay and never waits; requests that straddle lines are
+// served line by line, the last one deciding when they are done. Accesses marked uncached, and commands that are
+// neither read nor write, pass through. transport_dbg passes through, and so do direct pointers for models that keep
+// time themselves (Attributes::keeps_time); nobody else is granted one, as an access through it would escape the
+// timing.
 //
 // Errors: what the level below refuses is answered with its response status, and nothing is filled.
 #pragma once

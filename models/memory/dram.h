@@ -1,8 +1,8 @@
 // A memory controller with its DRAM as a TLM-2.0 module: a thin shell around DramTiming.
 //
-// Socket: `port` (target, any number of initiators). b_transport adds the time from request to data (read) or acceptance
-// (write) to the delay and never waits; debug access and direct pointers reach the bytes without time. What is modelled
-// and what not, dram_timing.h says.
+// Socket: `port` (target, any number of initiators). b_transport adds the time from request to data (read) or
+// acceptance (write) to the delay and never waits; debug access and direct pointers reach the bytes without time. What
+// is modelled and what not, dram_timing.h says.
 #pragma once
 
 #include "pagoda/base/module.h"

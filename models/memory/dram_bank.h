@@ -71,8 +71,8 @@ class DramBank {
   Clock busy() const { return busy_; }
 
  private:
-  /// Moves the sessions down over the retired ones, or to a larger place if there are hardly any of those. Returns where
-  /// `session` went.
+  /// Moves the sessions down over the retired ones, or to a larger place if there are hardly any of those. Returns
+  /// where `session` went.
   RowSession* make_room(const RowSession* session) {
     const std::ptrdiff_t index = session - first_;
     const std::ptrdiff_t used = end_ - sessions_.get();

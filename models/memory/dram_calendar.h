@@ -57,8 +57,8 @@ class DramCalendar {
     end_ = std::max(end_, begin_);
   }
 
-  /// To be called before a reservation at clocks up to `last` is written; may raise begin(). Whether the lanes are where
-  /// they were.
+  /// To be called before a reservation at clocks up to `last` is written; may raise begin(). Whether the lanes are
+  /// where they were.
   [[nodiscard]] bool cover(Clock last) {
     const Clock end = ((last + reach_) & -kBlockClocks) + kBlockClocks;
     if (end > room_) [[unlikely]]
@@ -117,7 +117,8 @@ class DramCalendar {
   Clock first_below(std::size_t index, Clock from, std::uint32_t entries) const;
   /// The first clock after the last one in [from, until) at which `entries` or more are taken; `from` if there is none.
   Clock after_full(std::size_t index, Clock from, Clock until, std::uint32_t entries) const;
-  /// Takes one more entry during [from, until), as far as that is kept. Counts stay at kMostEntries once they are there.
+  /// Takes one more entry during [from, until), as far as that is kept. Counts stay at kMostEntries once they are
+  /// there.
   void take(std::size_t index, Clock from, Clock until);
 
  private:

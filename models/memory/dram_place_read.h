@@ -1,6 +1,6 @@
-// The short way of DramScheduler for a read that comes after all else in its bank, and what it shares with the long way.
-// It places what find() and commit() would place, or nothing: then those two are asked. Inlined where reads arrive, which
-// are most of what a DRAM is asked for.
+// The short way of DramScheduler for a read that comes after all else in its bank, and what it shares with the long
+// way. It places what find() and commit() would place, or nothing: then those two are asked. Inlined where reads
+// arrive, which are most of what a DRAM is asked for.
 #pragma once
 
 #include <algorithm>
@@ -88,8 +88,8 @@ inline Clock DramScheduler::first_column(const Search& search, Clock from) const
   data_until_ = std::max(data_until_, clock + spacing_[search.access].data_end);
 }
 
-/// Whether find() would decline all that is before the last session of the bank, so that the read joins that one or opens
-/// its row after it.
+/// Whether find() would decline all that is before the last session of the bank, so that the read joins that one or
+/// opens its row after it.
 inline bool DramScheduler::is_after_all(const DramBank& bank, std::uint32_t row, Clock from) const {
   if (bank.begin() == bank.end()) return false;
   const RowSession* last = bank.end() - 1;

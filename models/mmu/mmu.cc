@@ -85,9 +85,11 @@ void Mmu::fetch_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& d
 }
 
 void Mmu::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay, Way& way) {
+  Attributes* const attributes = payload.get_extension<Attributes>();
+  if (attributes != nullptr) attributes->fault = {};  // of an earlier use of the payload
   if (!translating_) {
     way.below->b_transport(payload, delay);
-  } else if (Attributes* attributes = payload.get_extension<Attributes>()) {
+  } else if (attributes != nullptr) {
     transport(payload, *attributes, delay, way);
   } else {  // the caches below are to know whether the page is cacheable
     Attributes own;
@@ -98,7 +100,6 @@ void Mmu::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay, 
 }
 
 void Mmu::transport(tlm::tlm_generic_payload& payload, Attributes& attributes, sc_core::sc_time& delay, Way& way) {
-  attributes.fault = {};
   TimedRequest request{.address = payload.get_address(),
                        .bytes = payload.get_data_length(),
                        .info = attributes.info(),

@@ -87,8 +87,8 @@ class Tlb {
   std::size_t invalidate(const TlbInvalidation& what);
   /// Has every entry checked again before it grants an access: what the checks depend on has changed.
   void forget_checks();
-  /// Changes with every use of another entry than the one used last and whenever entries change: while it is the same, the
-  /// entry found last is still there and the one used last.
+  /// Changes with every use of another entry than the one used last and whenever entries change: while it is the same,
+  /// the entry found last is still there and the one used last.
   std::uint64_t epoch() const { return epoch_; }
 
   void count_hit(Ps at) {

@@ -23,7 +23,8 @@ Core::Core(const sc_core::sc_module_name& name, const CoreConfig& config, Ps per
       timing_(validated(config, this->name()), period),
       fetch_ahead_(config.fetch_ahead.at(period)),
       fault_entry_(config.fault_entry.at(period)),
-      fetches_(config.fetch) {
+      fetches_(config.fetch),
+      request_{.info = {.requester = number, .privilege = Privilege::user}, .time = &time_, .fault = &fault_} {
   SC_HAS_PROCESS(Core);
   SC_THREAD(execute);
 }
@@ -115,21 +116,21 @@ void Core::execute_store(const Access& access) {
   ++accesses_;
 }
 
+// The latency of an access is that of all its attempts; the time that system software takes between them is not part of
+// it.
 inline Ps Core::perform(AccessKind kind, const Access& access, Ps at, Downlink& below) {
+  Ps latency = 0;
   for (unsigned attempt = 1;; ++attempt) {
-    TimeSplit time;
-    TimedRequest request{.address = access.address,
-                         .bytes = access.size,
-                         .info = {.requester = number_, .access = kind, .privilege = Privilege::user},
-                         .floor = floor_,
-                         .time = &time,
-                         .fault = &fault_};
-    const TimedAnswer answer = below.access(request, at);
+    request_.address = access.address;
+    request_.bytes = access.size;
+    request_.info.access = kind;
+    request_.info.uncached = false;
+    request_.expected = false;
+    request_.time = kind == AccessKind::fetch ? &fetch_time_ : &time_;
+    const TimedAnswer answer = below.access(request_, at);
+    latency += answer.done - at;
     if (answer.ok()) {
-      if (kind != AccessKind::fetch) {
-        latency_.record(answer.done - at);
-        time_ += time;
-      }
+      if (kind != AccessKind::fetch) latency_.record(latency);
       outstanding_probe_.during(at, answer.done);
       end_time_ = std::max(end_time_, answer.done);
       return answer.done;
@@ -183,8 +184,8 @@ void Core::synchronise() {
 }
 
 void Core::begin_quantum() {
-  floor_ = kernel_now();
-  synchronise_at_ = floor_ + tlm::tlm_global_quantum::instance().compute_local_quantum().value();
+  request_.floor = kernel_now();
+  synchronise_at_ = request_.floor + tlm::tlm_global_quantum::instance().compute_local_quantum().value();
 }
 
 void Core::visit_stats(StatVisitor& v) {

@@ -2,11 +2,12 @@
 //
 // Models: see core_timing.h; instruction fetches go ahead of issue, one per line the program enters. A faulting access
 // is handed to the fault handler and tried again; the window is flushed and issue goes on when the handler is done.
-// Runs as an SC_THREAD ahead of the kernel by at most the global quantum (with the boundaries of tlm_utils::tlm_quantumkeeper).
+// Runs as an SC_THREAD ahead of the kernel by at most the global quantum (with the boundaries of
+// tlm_utils::tlm_quantumkeeper).
 //
 // Sockets: `data` and `fetch` (initiators, to the MMU); fetch may stay unbound if the configuration says fetch: false.
-// Errors: an access that the handler cannot resolve, or that faults again and again, ends the simulation with a UserError
-// naming core, address and cause (rethrown from finish()).
+// Errors: an access that the handler cannot resolve, or that faults again and again, ends the simulation with a
+// UserError naming core, address and cause (rethrown from finish()).
 #pragma once
 
 #include <deque>
@@ -86,8 +87,8 @@ class Core : public Module, public Processor {
   std::unique_ptr<AccessSource> program_;
   Mmu* mmu_ = nullptr;
   FaultHandler* handler_ = nullptr;
-  Fault fault_;   // of the request under way
-  Ps floor_ = 0;  // kernel time; others may move it on while this core waits inside a request
+  TimedRequest request_;  // the one under way; its floor is kernel time, which others may move on if it waits
+  Fault fault_;           // and its fault
   Downlink data_below_;
   Downlink fetch_below_;
   Ps synchronise_at_ = 0;
@@ -104,6 +105,7 @@ class Core : public Module, public Processor {
   Ps elapsed_until_ = 0;
   Distribution latency_;
   TimeSplit time_;
+  TimeSplit fetch_time_;
   Probe instructions_probe_;
   Probe outstanding_probe_;
 };

@@ -41,6 +41,13 @@ TEST(Ports, ARunNeedsAsManyFreeCyclesInARow) {
   EXPECT_EQ(one.reserve(0, 2), 5 * kPeriod) << "fits between";
 }
 
+TEST(Ports, ARunLongerThanTheCalendarIsTaken) {
+  Ports one(1, kPeriod);
+  EXPECT_EQ(one.reserve(5 * kPeriod), 5 * kPeriod);
+  EXPECT_EQ(one.reserve(0, 1'000'000), 6 * kPeriod);
+  EXPECT_GT(one.reserve(7 * kPeriod), 1'000 * kPeriod);
+}
+
 TEST(Ports, WhatLiesFarBehindTheLatestIsFree) {
   Ports one(1, kPeriod);
   one.reserve(0);
