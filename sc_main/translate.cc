@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "pagoda/paging/conformance/replay.h"
+#include "pagoda/iommu/conformance/replay_riscv_iommu.h"
 #include "pagoda/workload/decompress.h"
 #include "sc_main/commands.h"
 
@@ -34,7 +34,7 @@ int translate(const std::string& file) {
   std::istream input(&buffer);
   input.exceptions(std::ios::badbit);  // what the decompressor finds wrong is to reach the user
   const ReplaySummary done =
-      replay_vectors(input, file, cpu_vector_kinds(), [](const std::string& line) { fmt::print("{}\n", line); });
+      replay_vectors(input, file, all_vector_kinds(), [](const std::string& line) { fmt::print("{}\n", line); });
   for (const auto& [departure, count] : done.departures) {
     fmt::print("{} of the passed agree knowing that {} (the specification says otherwise)\n", count, departure);
   }
@@ -47,8 +47,8 @@ int translate(const std::string& file) {
 void add_translate(CLI::App& app, Command& chosen) {
   CLI::App* command = app.add_subcommand("translate", "Replay conformance vectors and print every disagreement");
   command->footer(
-      "The kind of file is recognised by its first line (`riscv-mmu vectors v1`, `x86-64 vectors v1`), compression by "
-      "content.\n"
+      "The kind of file is recognised by its first line (`riscv-mmu vectors v1`, `x86-64 vectors v1`, `riscv-iommu "
+      "vectors v1`), compression by content.\n"
       "Exit status 0 only if every vector agrees.");
   auto file = std::make_shared<std::string>();
   command->add_option("file", *file, "The vectors")->required();

@@ -191,14 +191,15 @@ inline bool Walk::admits(unsigned stage, Rights granted, std::uint64_t value) {
   const Stage& configuration = stages_[stage];
   const PageFormat& format = *configuration.format;
   const Frame& frame = frames_[stage];
-  const Rights missing = needed_flags(frame.access) & ~granted;
+  const Rights needed = needed_flags(frame.access) | when(asks_for_dirty(stage, granted), Rights::dirty);
+  const Rights missing = needed & ~granted;
   const auto sets = [&](Rights flags) { return rules::hardware_sets(format, configuration.controls, flags); };
   const bool not_accessed = has(missing, Rights::accessed);
   if (not_accessed && rules::access_flag_first(format) && !sets(Rights::accessed)) {
     refuse(FaultCause::access_flag, stage, granted);
     return false;
   }
-  const FaultCause cause = rules::check(format, configuration.controls, granted, seen_by(stage));
+  const FaultCause cause = check_access(stage, granted);
   if (cause != FaultCause::none) {
     if (not_accessed && (format.accessed_if_refused >> frame.level & 1U) != 0) {
       update(stage, value, Rights::accessed);
@@ -214,6 +215,20 @@ inline bool Walk::admits(unsigned stage, Rights granted, std::uint64_t value) {
     refuse(not_accessed ? FaultCause::access_flag : FaultCause::dirty_flag, stage, granted);
   }
   return false;
+}
+
+FaultCause Walk::check_access(unsigned stage, Rights granted) const {
+  const PageFormat& format = *stages_[stage].format;
+  const StageControls& controls = stages_[stage].controls;
+  const StageAccess access = seen_by(stage);
+  const bool rights_are_asked = request_.rights_only && !access.table_access;
+  const Rights all = Rights::read | Rights::write | kExecuteBoth;
+  return rules::check(format, controls, rights_are_asked ? granted | all : granted, access);
+}
+
+bool Walk::asks_for_dirty(unsigned stage, Rights granted) const {
+  if (!request_.want_write || frames_[stage].table != TableAccess::none) return false;
+  return has(granted, Rights::write);
 }
 
 // The leaf translates the stage's address: the next stage takes over.

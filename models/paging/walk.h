@@ -48,6 +48,11 @@ struct WalkRequest {
   Privilege privilege = Privilege::supervisor;
   bool allow_user_data = false;  ///< x86: EFLAGS.AC is set, SMAP does not apply
   bool execute_to_read = false;  ///< RISC-V: HLVX, a load that needs execute permission
+  /// The rights are asked for, not used (PCIe ATS): permission to read, write or execute that a page does not grant is
+  /// missing in the translation's rights instead of a fault. Whose page it is is checked, for `access`.
+  bool rights_only = false;
+  /// With rights_only: a stage that grants writing must have its dirty flag set, as for a write.
+  bool want_write = false;
 };
 
 /// How one stage translates one page. No default values here and in the next structs: a walk holds several of them and
@@ -175,6 +180,8 @@ class Walk {
   void take(unsigned stage, std::uint64_t value);
   void descend(unsigned stage, const Entry& entry, Rights granted);
   bool admits(unsigned stage, Rights granted, std::uint64_t value);
+  FaultCause check_access(unsigned stage, Rights granted) const;
+  bool asks_for_dirty(unsigned stage, Rights granted) const;
   void settle(unsigned stage, const Entry& entry, Rights granted, std::uint64_t value);
   void learn_table(unsigned stage, Addr table);
   void learn_translation(unsigned stage);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "fuzz/require.h"
-#include "pagoda/paging/conformance/replay.h"
+#include "pagoda/iommu/conformance/replay_riscv_iommu.h"
 
 namespace pagoda::fuzz {
 namespace {
@@ -16,7 +16,7 @@ void check_vectors(const std::string& text) {
   std::istringstream input(text);
   std::uint64_t mismatches = 0;
   try {
-    const ReplaySummary summary = replay_vectors(input, "input", cpu_vector_kinds(), [&](const std::string& line) {
+    const ReplaySummary summary = replay_vectors(input, "input", all_vector_kinds(), [&](const std::string& line) {
       ++mismatches;
       require(line.starts_with("input:") && line.find('\n') == std::string::npos, "a mismatch is one line");
     });

@@ -1,0 +1,377 @@
+#include "pagoda/iommu/iommu_translator.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace pagoda {
+namespace {
+
+constexpr std::size_t kFirst = 0;  // of the stages
+constexpr std::size_t kSecond = 1;
+
+// Bits 1:0 of iotval2 of a guest-page fault.
+constexpr std::uint64_t kImplicit = 1;
+constexpr std::uint64_t kImplicitWrite = 2;
+
+IommuCause by_access(AccessKind access, IommuCause fetch, IommuCause read, IommuCause write) {
+  return access == AccessKind::fetch ? fetch : access == AccessKind::read ? read : write;
+}
+
+// Packs the bits of `value` at the ones of `mask`.
+std::uint64_t extract(std::uint64_t value, std::uint64_t mask) {
+  std::uint64_t packed = 0;
+  for (unsigned to = 0; mask != 0; mask &= mask - 1, ++to) packed |= (value >> std::countr_zero(mask) & 1) << to;
+  return packed;
+}
+
+// Faults that DC.tc.DTF does not hide: those met before a device context is known.
+bool always_reported(IommuCause cause) {
+  switch (cause) {
+    case IommuCause::all_inbound_disallowed:
+    case IommuCause::ddt_load_access_fault:
+    case IommuCause::ddt_entry_invalid:
+    case IommuCause::ddt_entry_misconfigured:
+    case IommuCause::ddt_corrupt: return true;
+    default: return false;
+  }
+}
+
+// "PCIe ATS translation request handling".
+IommuStatus ats_status(IommuCause cause) {
+  switch (cause) {
+    case IommuCause::none:
+    case IommuCause::fetch_page_fault:
+    case IommuCause::read_page_fault:
+    case IommuCause::write_page_fault:
+    case IommuCause::fetch_guest_page_fault:
+    case IommuCause::read_guest_page_fault:
+    case IommuCause::write_guest_page_fault:
+    case IommuCause::pdt_entry_invalid:
+    case IommuCause::msi_entry_invalid: return IommuStatus::success;
+    case IommuCause::all_inbound_disallowed:
+    case IommuCause::ddt_load_access_fault:
+    case IommuCause::ddt_entry_invalid:
+    case IommuCause::ddt_entry_misconfigured:
+    case IommuCause::type_disallowed: return IommuStatus::unsupported_request;
+    default: return IommuStatus::completer_abort;
+  }
+}
+
+// What a request is for. PCIe says "execute" beside the process: of a translation or translated request without a
+// process it is not known.
+AccessKind access_of(const IommuRequest& request) {
+  const bool known = request.has_process || request.type == IommuRequestType::untranslated;
+  return request.access == AccessKind::fetch && !known ? AccessKind::read : request.access;
+}
+
+std::uint8_t transaction_type(const IommuRequest& request) {
+  if (request.type == IommuRequestType::translation_request) return 8;
+  const AccessKind access = access_of(request);
+  const unsigned kind = access == AccessKind::fetch ? 1 : access == AccessKind::read ? 2 : 3;
+  return static_cast<std::uint8_t>(kind + (request.type == IommuRequestType::translated ? 4 : 0));
+}
+
+/// One request's way through the process.
+class Process {
+ public:
+  Process(const IommuSetup& setup, const IommuRequest& request, IommuMemory& memory)
+      : setup_(setup), request_(request), access_(access_of(request)), memory_(memory) {}
+
+  IommuAnswer run() {
+    answer_.cause = translate();
+    answer_.transaction_type = transaction_type(request_);
+    if (answer_.cause == IommuCause::none) return answer_;
+    const bool asks = request_.type == IommuRequestType::translation_request;
+    IommuAnswer refusal;
+    refusal.cause = answer_.cause;
+    refusal.status = asks ? ats_status(answer_.cause) : IommuStatus::unsupported_request;
+    refusal.reported =
+        refusal.status != IommuStatus::success && (always_reported(answer_.cause) || !device_.hides_faults());
+    refusal.transaction_type = answer_.transaction_type;
+    refusal.iotval2 = answer_.iotval2;
+    return refusal;
+  }
+
+ private:
+  bool asks() const { return request_.type == IommuRequestType::translation_request; }
+
+  IommuCause translate() {
+    answer_.address = request_.address;
+    if (setup_.directory.mode == IommuMode::off) return IommuCause::all_inbound_disallowed;
+    if (setup_.directory.mode == IommuMode::bare) {
+      return request_.type == IommuRequestType::untranslated ? IommuCause::none : IommuCause::type_disallowed;
+    }
+    if (const IommuCause cause = find_device(); cause != IommuCause::none) return cause;
+    if (request_.type != IommuRequestType::untranslated && !device_.ats()) return IommuCause::type_disallowed;
+    const unsigned process_levels = process_directory_levels(TablePointerField::of(device_.fsc).mode);
+    if (request_.has_process) {
+      if (!device_.has_process_directory()) return IommuCause::type_disallowed;
+      constexpr std::array<unsigned, 4> kWidths{20, 8, 17, 20};
+      if (request_.process_id >> kWidths[process_levels] != 0) return IommuCause::type_disallowed;
+    }
+    const bool translated = request_.type == IommuRequestType::translated;
+    if (translated && !device_.returns_guest_addresses()) return IommuCause::none;
+
+    set_second_stage();
+    if (!translated) {
+      if (!device_.has_process_directory()) {
+        set_first_stage(device_.fsc);
+      } else if ((request_.has_process || device_.default_process()) && process_levels > 0) {
+        if (const IommuCause cause = find_process(process_levels); cause != IommuCause::none) return cause;
+        if (supervisor() && !process_.allows_supervisor()) return IommuCause::type_disallowed;
+        set_first_stage(process_.fsc);
+      }
+    }
+    return walk();
+  }
+
+  bool supervisor() const { return request_.has_process && request_.supervisor; }
+
+  IommuCause find_device() {
+    const bool extended = setup_.capabilities.msi_flat();
+    const unsigned leaf_bits = extended ? 6 : 7;
+    const std::uint32_t id = request_.device_id;
+    const std::array<std::uint32_t, 3> index{id & ((1u << leaf_bits) - 1), id >> leaf_bits & 0x1ff,
+                                             id >> (leaf_bits + 9)};
+    const unsigned levels = setup_.directory.levels();
+    for (unsigned level = levels; level < index.size(); ++level) {
+      if (index[level] != 0) return IommuCause::type_disallowed;
+    }
+    Addr table = setup_.directory.root;
+    for (unsigned level = levels - 1; level > 0; --level) {
+      DirectoryEntry entry;
+      const IommuCause cause =
+          load(table + index[level] * 8, {&entry.value, 1}, IommuCause::ddt_load_access_fault, IommuCause::ddt_corrupt);
+      if (cause != IommuCause::none) return cause;
+      if (!entry.valid()) return IommuCause::ddt_entry_invalid;
+      if (entry.misconfigured()) return IommuCause::ddt_entry_misconfigured;
+      table = entry.table();
+    }
+    std::array<std::uint64_t, 8> words{};
+    const std::span<std::uint64_t> used(words.data(), DeviceContext::words(setup_.capabilities));
+    const IommuCause cause =
+        load(table + index[0] * used.size_bytes(), used, IommuCause::ddt_load_access_fault, IommuCause::ddt_corrupt);
+    if (cause != IommuCause::none) return cause;
+    const DeviceContext device = DeviceContext::of(used);
+    if (!device.valid()) return IommuCause::ddt_entry_invalid;
+    if (device.misconfigured(setup_)) return IommuCause::ddt_entry_misconfigured;
+    device_ = device;
+    return IommuCause::none;
+  }
+
+  IommuCause find_process(unsigned levels) {
+    const std::uint32_t id = request_.has_process ? request_.process_id : 0;
+    const std::array<std::uint32_t, 3> index{id & 0xff, id >> 8 & 0x1ff, id >> 17};
+    Addr table = TablePointerField::of(device_.fsc).table;
+    for (unsigned level = levels - 1; level > 0; --level) {
+      DirectoryEntry entry;
+      const IommuCause cause = load_process_word(table + index[level] * 8, {&entry.value, 1});
+      if (cause != IommuCause::none) return cause;
+      if (!entry.valid()) return IommuCause::pdt_entry_invalid;
+      if (entry.misconfigured()) return IommuCause::pdt_entry_misconfigured;
+      table = entry.table();
+    }
+    std::array<std::uint64_t, 2> words{};
+    const IommuCause cause = load_process_word(table + index[0] * sizeof words, words);
+    if (cause != IommuCause::none) return cause;
+    process_ = {.ta = words[0], .fsc = words[1]};
+    if (!process_.valid()) return IommuCause::pdt_entry_invalid;
+    return process_.misconfigured(setup_, device_) ? IommuCause::pdt_entry_misconfigured : IommuCause::none;
+  }
+
+  // A part of the process directory, which lies in the guest's memory if there is a guest.
+  IommuCause load_process_word(Addr address, std::span<std::uint64_t> words) {
+    if (stages_[kSecond].format != nullptr) {
+      // An implicit read: one stage of its own, so that its faults are told apart from those of the access.
+      const std::span<const Stage> second(&stages_[kSecond], 1);
+      Walk walk(second, {.address = address, .privilege = Privilege::user});
+      if (!run_walk(walk, memory_)) {
+        if (walk.fault().cause == FaultCause::access_error) return IommuCause::pdt_load_access_fault;
+        return refused(walk.fault(), true, kImplicit);
+      }
+      address = walk.translation().output;
+    }
+    return load(address, words, IommuCause::pdt_load_access_fault, IommuCause::pdt_corrupt);
+  }
+
+  IommuCause load(Addr address, std::span<std::uint64_t> words, IommuCause denied, IommuCause corrupt) {
+    switch (memory_.load(address, words)) {
+      case FaultCause::none: return IommuCause::none;
+      case FaultCause::poison: return corrupt;
+      default: return denied;
+    }
+  }
+
+  void set_first_stage(std::uint64_t iosatp) {
+    const auto field = TablePointerField::of(iosatp);
+    set_stage(stages_[kFirst], first_stage_format(field.mode), field.table, device_.updates_first_stage());
+    stages_[kFirst].controls.riscv.sum = process_.supervisor_user_access();
+  }
+  void set_second_stage() {
+    const auto field = TablePointerField::of(device_.iohgatp);
+    set_stage(stages_[kSecond], second_stage_format(field.mode), field.table, device_.updates_second_stage());
+  }
+  void set_stage(Stage& stage, const PageFormat* format, Addr root, bool updates) const {
+    stage = {.format = format, .root = root};
+    stage.controls.riscv = {.svnapot = true,
+                            .svrsw60t59b = setup_.capabilities.svrsw60t59b(),
+                            .pbmte = setup_.capabilities.svpbmt(),
+                            .adue = updates};
+  }
+
+  // Of page numbers, those in which all of the device's interrupt files agree.
+  std::uint64_t fixed_bits() const { return ~device_.msi_addr_mask & low_mask(52); }
+  bool is_interrupt_file(Addr guest_physical) const {
+    return device_.translates_msis() && ((guest_physical >> kPageShift ^ device_.msi_addr_pattern) & fixed_bits()) == 0;
+  }
+
+  // First stage, then MSI page table or second stage.
+  IommuCause walk() {
+    Walk walk(stages_,
+              {.address = request_.address,
+               .access = access_,
+               .privilege = supervisor() ? Privilege::supervisor : Privilege::user,
+               .rights_only = asks(),
+               .want_write = asks() && !request_.no_write},
+              Lookups::on);
+    while (true) {
+      const Step& step = walk.step();
+      switch (step.kind) {
+        case StepKind::read: {
+          const EntryRead entry = memory_.read(step);
+          entry.refused == FaultCause::none ? walk.supply(entry.value) : walk.fail(entry.refused);
+          break;
+        }
+        case StepKind::update: {
+          const EntryUpdate outcome = memory_.update(step);
+          outcome.refused == FaultCause::none ? walk.updated(outcome.success, outcome.current)
+                                              : walk.fail(outcome.refused);
+          break;
+        }
+        case StepKind::lookup:
+          if (step.stage == kSecond && step.table == TableAccess::none && is_interrupt_file(step.address)) {
+            return translate_msi(step.address, walk);
+          }
+          walk.miss();
+          break;
+        case StepKind::done:
+          if (stages_[kSecond].format == nullptr && is_interrupt_file(walk.translation().output)) {
+            return translate_msi(walk.translation().output, walk);
+          }
+          return accept(walk);
+        case StepKind::fault: {
+          const Fault& fault = walk.fault();
+          const std::uint64_t implicit = fault.table == TableAccess::none    ? 0
+                                         : fault.table == TableAccess::write ? kImplicit | kImplicitWrite
+                                                                             : kImplicit;
+          return refused(fault, fault.stage == kSecond, implicit);
+        }
+      }
+    }
+  }
+
+  IommuCause refused(const Fault& fault, bool second_stage, std::uint64_t implicit) {
+    if (fault.cause == FaultCause::poison) return IommuCause::page_table_corrupt;
+    if (fault.cause == FaultCause::access_error) {
+      return by_access(access_, IommuCause::fetch_access_fault, IommuCause::read_access_fault,
+                       IommuCause::write_access_fault);
+    }
+    if (!second_stage) {
+      return by_access(access_, IommuCause::fetch_page_fault, IommuCause::read_page_fault,
+                       IommuCause::write_page_fault);
+    }
+    answer_.iotval2 = (fault.stage_address & ~std::uint64_t{3}) | implicit;
+    return by_access(access_, IommuCause::fetch_guest_page_fault, IommuCause::read_guest_page_fault,
+                     IommuCause::write_guest_page_fault);
+  }
+
+  IommuCause accept(const Walk& walk) {
+    const Translation& translation = walk.translation();
+    answer_.address = translation.output;
+    if (translation.page_shift < kUnlimitedShift) answer_.page_shift = translation.page_shift;
+    if (device_.translates_msis()) keep_clear_of_interrupt_files(walk.stage_input(kSecond));
+    answer_.memory_type = translation.memory_type;
+    if (!asks()) return IommuCause::none;
+    if (device_.returns_guest_addresses()) answer_.address = walk.stage_input(kSecond);
+    grant(walk.latest(kFirst).rights, walk.latest(kSecond).rights);
+    return IommuCause::none;
+  }
+
+  // The page that is answered must not hold an interrupt file, whose translation is another.
+  void keep_clear_of_interrupt_files(Addr guest_physical) {
+    const std::uint64_t differing = (guest_physical >> kPageShift ^ device_.msi_addr_pattern) & fixed_bits();
+    const auto clear = static_cast<std::uint8_t>(kPageShift + std::bit_width(differing) - 1);
+    if (answer_.page_shift > clear) answer_.page_shift = clear;
+  }
+
+  // What a translation request may do with the page.
+  void grant(Rights first, Rights second) {
+    const Rights both = first & second;
+    const bool written = !stage_lacks_dirty(first, kFirst) && !stage_lacks_dirty(second, kSecond);
+    answer_.readable = has(both, Rights::read);
+    answer_.writable = has(both, Rights::write) && written;
+    answer_.executable = answer_.readable && request_.access == AccessKind::fetch &&
+                         has(both, supervisor() ? Rights::execute_supervisor : Rights::execute);
+    answer_.global = request_.has_process && (stages_[kFirst].format == nullptr || has(first, Rights::global));
+    answer_.privileged = supervisor();
+  }
+  bool stage_lacks_dirty(Rights rights, std::size_t stage) const {
+    return stages_[stage].format != nullptr && !has(rights, Rights::dirty);
+  }
+
+  IommuCause translate_msi(Addr guest_physical, const Walk& walk) {
+    const std::uint64_t file = extract(guest_physical >> kPageShift, device_.msi_addr_mask);
+    std::array<std::uint64_t, 2> entry{};
+    const IommuCause cause = load(TablePointerField::of(device_.msiptp).table | file * sizeof entry, entry,
+                                  IommuCause::msi_load_access_fault, IommuCause::msi_table_corrupt);
+    if (cause != IommuCause::none) return cause;
+    constexpr std::uint64_t kValid = 1;
+    constexpr std::uint64_t kCustom = std::uint64_t{1} << 63;
+    if ((entry[0] & kValid) == 0) return IommuCause::msi_entry_invalid;
+    if ((entry[0] & kCustom) != 0) return IommuCause::msi_entry_misconfigured;
+    answer_.msi = true;
+    const std::uint64_t mode = entry[0] >> 1 & 3;
+    bool well_formed = false;
+    if (mode == 3) {  // basic: V, M, PPN in 53:10
+      well_formed = (entry[0] & ~(low_mask(44) << 10 | 7)) == 0;
+      answer_.address = (entry[0] >> 10 & low_mask(44)) << kPageShift | (guest_physical & low_mask(kPageShift));
+    } else if (mode == 1 && setup_.capabilities.msi_mrif()) {  // V, M, MRIF_Address[55:9] in 53:7; N, NPPN, N10
+      well_formed =
+          (entry[0] & ~(low_mask(47) << 7 | 7)) == 0 && (entry[1] & ~(low_mask(54) | std::uint64_t{1} << 60)) == 0;
+      answer_.mrif = true;
+      answer_.mrif_address = (entry[0] >> 7 & low_mask(47)) << 9;
+      answer_.address = (entry[1] >> 10 & low_mask(44)) << kPageShift;
+      answer_.notice_id = static_cast<std::uint32_t>((entry[1] >> 60 & 1) << 10 | (entry[1] & low_mask(10)));
+    }
+    if (!well_formed) return IommuCause::msi_entry_misconfigured;
+    if (access_ == AccessKind::fetch && !asks()) return IommuCause::fetch_access_fault;
+    const Rights first = stages_[kFirst].format != nullptr ? walk.latest(kFirst).rights : kPermissions | kFlags;
+    answer_.page_shift = kPageShift;
+    if (!asks()) return IommuCause::none;
+    grant(first, Rights::read | Rights::write | Rights::user | kFlags);
+    answer_.global = false;
+    if (answer_.mrif) {
+      answer_.readable = answer_.writable = answer_.untranslated_only = true;
+      answer_.executable = false;
+    }
+    if (device_.returns_guest_addresses()) answer_.address = guest_physical;
+    return IommuCause::none;
+  }
+
+  const IommuSetup& setup_;
+  const IommuRequest& request_;
+  AccessKind access_;
+  IommuMemory& memory_;
+  DeviceContext device_;
+  ProcessContext process_;
+  std::array<Stage, 2> stages_{};
+  IommuAnswer answer_;
+};
+
+}  // namespace
+
+IommuAnswer translate(const IommuSetup& setup, const IommuRequest& request, IommuMemory& memory) {
+  return Process(setup, request, memory).run();
+}
+
+}  // namespace pagoda

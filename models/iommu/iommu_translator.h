@@ -1,0 +1,95 @@
+// How a RISC-V IOMMU translates one request: the architecture's process, without time, queues or caches.
+//
+// Models: RISC-V IOMMU Architecture Specification 1.0, "Process to translate an IOVA" and what it calls upon: locating
+// device and process context through their directories, first and second stage (the walk is paging's Walk), MSI page
+// tables (flat and MRIF), A/D updates, faults with their causes, and the answers to ATS translation requests. Does not
+// model: 32-bit address translation, big-endian structures, QoS identifiers, custom MSI formats (a custom entry is
+// misconfigured).
+//
+// Nothing here knows where memory is: the caller reads and updates it (IommuMemory), at whatever cost.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "pagoda/iommu/device_context.h"
+#include "pagoda/paging/run_walk.h"
+
+namespace pagoda {
+
+/// Memory as the IOMMU reaches it for its own structures.
+class IommuMemory {
+ public:
+  virtual ~IommuMemory() = default;
+  /// Reads the words of one structure: none, access_error or poison.
+  virtual FaultCause load(Addr address, std::span<std::uint64_t> words) = 0;
+  /// Page-table entries, as a walk asks for them.
+  virtual EntryRead read(const Step& step) = 0;
+  virtual EntryUpdate update(const Step& step) = 0;
+};
+
+enum class IommuRequestType : std::uint8_t { untranslated, translation_request, translated };
+
+struct IommuRequest {
+  std::uint32_t device_id = 0;   ///< 24 bits
+  std::uint32_t process_id = 0;  ///< 20 bits
+  bool has_process = false;
+  bool supervisor = false;  ///< privileged mode requested; only with a process
+  IommuRequestType type = IommuRequestType::untranslated;
+  AccessKind access = AccessKind::read;  ///< a translation request: fetch asks for execute permission
+  bool no_write = false;                 ///< a translation request that asks for no write permission
+  Addr address = 0;
+};
+
+enum class IommuStatus : std::uint8_t { success = 0, unsupported_request = 1, completer_abort = 4 };
+
+/// CAUSE of a fault record.
+enum class IommuCause : std::uint16_t {
+  none = 0,
+  fetch_access_fault = 1,
+  read_access_fault = 5,
+  write_access_fault = 7,
+  fetch_page_fault = 12,
+  read_page_fault = 13,
+  write_page_fault = 15,
+  fetch_guest_page_fault = 20,
+  read_guest_page_fault = 21,
+  write_guest_page_fault = 23,
+  all_inbound_disallowed = 256,
+  ddt_load_access_fault = 257,
+  ddt_entry_invalid = 258,
+  ddt_entry_misconfigured = 259,
+  type_disallowed = 260,
+  msi_load_access_fault = 261,
+  msi_entry_invalid = 262,
+  msi_entry_misconfigured = 263,
+  pdt_load_access_fault = 265,
+  pdt_entry_invalid = 266,
+  pdt_entry_misconfigured = 267,
+  ddt_corrupt = 268,
+  pdt_corrupt = 269,
+  msi_table_corrupt = 270,
+  page_table_corrupt = 274
+};
+
+struct IommuAnswer {
+  IommuStatus status = IommuStatus::success;
+  IommuCause cause = IommuCause::none;  ///< also of a translation request that succeeds without granting anything
+  bool reported = false;                ///< a fault record is written
+  std::uint8_t transaction_type = 0;    ///< TTYP of the record
+  std::uint64_t iotval2 = 0;            ///< of the record
+  Addr address = 0;                     ///< where the request goes
+  std::uint8_t page_shift = 0;          ///< the smaller of both stages'; 0: not limited by a page
+  MemoryType memory_type = MemoryType::platform;
+  bool msi = false;   ///< the address is that of a virtual interrupt file
+  bool mrif = false;  ///< ... which is kept in memory
+  Addr mrif_address = 0;
+  std::uint32_t notice_id = 0;
+  // What a translation request is granted.
+  bool readable = false, writable = false, executable = false;
+  bool untranslated_only = false, global = false, privileged = false;
+};
+
+IommuAnswer translate(const IommuSetup& setup, const IommuRequest& request, IommuMemory& memory);
+
+}  // namespace pagoda
