@@ -90,7 +90,7 @@ class CacheCore {
   /// a line from the level below (`time` null for a prefetch); `next.write_back(line, at)` -> Ps gives it a
   /// dirty one and returns when it has been taken.
   template <class Next>
-  CacheOutcome access(const CacheAccess& access, TimeSplit& time, Next& next) {
+  [[gnu::always_inline]] CacheOutcome access(const CacheAccess& access, TimeSplit& time, Next& next) {
     const Ps looked_up = look(access.at, time);
     const std::uint64_t number = access.line >> line_shift_;
     const std::size_t set = lines_.set_of(number);
@@ -155,7 +155,7 @@ class CacheCore {
   }
 
   template <class Next>
-  [[gnu::noinline]] CacheOutcome miss(std::size_t set, const CacheAccess& access, Ps looked_up, TimeSplit& time,
+  [[gnu::always_inline]] CacheOutcome miss(std::size_t set, const CacheAccess& access, Ps looked_up, TimeSplit& time,
                                       Next& next) {
     ++stats_.misses;
     next.expect(access.line);
