@@ -1,5 +1,7 @@
 #include "pagoda/base/downlink.h"
 
+#include <algorithm>
+
 #include <boost/container/small_vector.hpp>
 
 namespace pagoda {
@@ -39,7 +41,7 @@ TimedAnswer Downlink::transport(const TimedRequest& request, Ps at, unsigned cha
   attributes.info() = request.info;
   sc_core::sc_time delay = delay_until(at);
   below_->b_transport(transaction->payload, delay);
-  const Ps done = local_time(delay);
+  const Ps done = std::max(at, local_time(delay));
   // What a component without attributes took is memory time to us.
   const Ps explained = attributes.time.total();
   if (explained < done - at) attributes.time[TimePart::dram] += done - at - explained;

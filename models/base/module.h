@@ -29,8 +29,12 @@ inline sc_core::sc_time to_sc_time(Ps time) {
   return result;
 }
 
-/// The delay, relative to kernel time, of a point in time that is not in the past.
-inline sc_core::sc_time delay_until(Ps time) { return to_sc_time(time - kernel_now()); }
+/// The delay, relative to kernel time, of a point in time; none of one in the past, as a module may ask about when somebody
+/// below it has waited inside b_transport.
+inline sc_core::sc_time delay_until(Ps time) {
+  const Ps now = kernel_now();
+  return to_sc_time(time > now ? time - now : 0);
+}
 
 class Module : public sc_core::sc_module {
  public:

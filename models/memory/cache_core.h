@@ -156,7 +156,7 @@ class CacheCore {
 
   template <class Next>
   [[gnu::always_inline]] CacheOutcome miss(std::size_t set, const CacheAccess& access, Ps looked_up, TimeSplit& time,
-                                      Next& next) {
+                                           Next& next) {
     ++stats_.misses;
     next.expect(access.line);
     const Lines::Place victim = lines_.victim(set);

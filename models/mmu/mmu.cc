@@ -238,6 +238,8 @@ bool Mmu::translate(Way& way, const TimedRequest& request, Piece& piece) {
       if (*request.fault || !walk(wanted, request, piece, found)) return false;
       if (stlb_) stlb_->fill(canonical.address, found);
     }
+    // What the second level has checked of fetches is not for a data TLB to grant.
+    if (&way.tlb == &dtlb_) found.allowed &= TlbEntry::kDataAccesses;
     entry = way.tlb.fill(canonical.address, found);
   }
   piece.physical = entry->output(canonical.address);

@@ -65,6 +65,7 @@ struct TlbEntry {
   static constexpr unsigned access_bit(AccessKind kind, Privilege privilege) {
     return 1u << (static_cast<unsigned>(kind) * 2 + static_cast<unsigned>(privilege));
   }
+  static constexpr std::uint8_t kDataAccesses = 0xf;  ///< the bits of reads and writes
 };
 
 class Tlb {

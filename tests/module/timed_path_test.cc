@@ -137,6 +137,37 @@ TEST(TimedPath, NothingOfAnUncachedAccessStaysBehind) {
   EXPECT_GE(looked_up() - before, 2) << "its page-table entries and its data";
 }
 
+// A fetch that arrives at the data socket is one for the instruction TLB, whatever data accesses came before it.
+TEST(TimedPath, AFetchNeverTakesTheDataTlb) {
+  Chain chain("");
+  PageTableEditor editor(chain.stage, chain.store, chain.frames);
+  ASSERT_EQ(editor.map(0x10000, {.output = 0x1000000, .rights = kUserPage | kExecuteBoth}), EditStatus::ok);
+  sc_core::sc_start(sc_core::SC_ZERO_TIME);
+  chain.run();
+  Downlink link;
+  link.bind(*chain.cpu.out.operator->());
+  const auto access = [&](AccessKind kind, Ps at) {
+    TimeSplit time;
+    Fault fault;
+    TimedRequest request{.address = 0x10000,
+                         .bytes = 8,
+                         .info = {.access = kind, .privilege = Privilege::user},
+                         .time = &time,
+                         .fault = &fault};
+    return link.access(request, at).ok();
+  };
+  const auto look_ups = [](const char* tlb) {
+    const StatNode stats = testing::all_stats();
+    return stats.number(std::string("mmu.") + tlb + ".hits") + stats.number(std::string("mmu.") + tlb + ".misses");
+  };
+  Ps at = 0;
+  for (const AccessKind kind : {AccessKind::fetch, AccessKind::fetch, AccessKind::read, AccessKind::fetch}) {
+    EXPECT_TRUE(access(kind, at += 1'000'000));
+  }
+  EXPECT_EQ(look_ups("itlb"), 3);
+  EXPECT_EQ(look_ups("dtlb"), 1);
+}
+
 TEST(TimedPath, APreparedTransactionKeepsNothingOfWhatItWas) {
   Transaction transaction;
   transaction.attributes.info() = {.requester = 1,
