@@ -29,8 +29,8 @@ inline sc_core::sc_time to_sc_time(Ps time) {
   return result;
 }
 
-/// The delay, relative to kernel time, of a point in time; none of one in the past, as a module may ask about when somebody
-/// below it has waited inside b_transport.
+/// The delay, relative to kernel time, of a point in time; none of one in the past, as a module may ask about when
+/// somebody below it has waited inside b_transport.
 inline sc_core::sc_time delay_until(Ps time) {
   const Ps now = kernel_now();
   return to_sc_time(time > now ? time - now : 0);

@@ -31,8 +31,8 @@ struct NoFaults : FaultHandler {
   Outcome handle_fault(Processor& /*processor*/, const Fault& /*fault*/, Ps /*at*/) override { return {}; }
 };
 
-// Loads that wait one after the other in memory, issued by a core that would have them overlap: its own time falls behind
-// the kernel's with each of them.
+// Loads that wait one after the other in memory, issued by a core that would have them overlap: its own time falls
+// behind the kernel's with each of them.
 TEST(CoreWithForeignMemory, LoadsThatWaitInMemoryEndOneAfterTheOther) {
   constexpr std::uint64_t kLoads = 1000;
   CoreConfig config;
