@@ -6,6 +6,7 @@
 
 #include <systemc>
 
+#include "pagoda/base/attributes.h"
 #include "pagoda/base/stats.h"
 #include "pagoda/base/time.h"
 
@@ -29,11 +30,18 @@ inline sc_core::sc_time to_sc_time(Ps time) {
   return result;
 }
 
-/// The delay, relative to kernel time, of a point in time; none of one in the past, as a module may ask about when
-/// somebody below it has waited inside b_transport.
+/// The delay, relative to kernel time, of a point in time; none of one in the past.
 inline sc_core::sc_time delay_until(Ps time) {
   const Ps now = kernel_now();
   return to_sc_time(time > now ? time - now : 0);
+}
+
+/// The delay with which a b_transport returns. Kernel time passes `done` where a module below waited inside b_transport
+/// for something that nobody waits for here (a write-back): that is time in a queue.
+inline sc_core::sc_time delay_of_answer(Ps done, TimeSplit& time) {
+  const Ps now = kernel_now();
+  if (now > done) time[TimePart::queue] += now - done;
+  return delay_until(done);
 }
 
 class Module : public sc_core::sc_module {

@@ -29,7 +29,7 @@ class Ports {
   /// Takes a port for one cycle at the first chance from `at` on; when that is.
   Ps reserve(Ps at) {
     if (count_ == 0) return at;
-    std::uint64_t cycle = cycle_of(at);
+    const std::uint64_t cycle = cycle_of(at);
     // Nothing is free from full_from_ to full_until_: a saturated resource need not search there every time.
     if (cycle < full_from_ || cycle >= full_until_) {
       if (take(cycle)) return at;

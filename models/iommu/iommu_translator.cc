@@ -225,6 +225,24 @@ class Process {
     return device_.translates_msis() && ((guest_physical >> kPageShift ^ device_.msi_addr_pattern) & fixed_bits()) == 0;
   }
 
+  // The walk's way to memory. Where the second stage is about to translate the address of an interrupt file, the MSI
+  // page table takes its place.
+  class Port {
+   public:
+    explicit Port(Process& process) : process_(process) {}
+    EntryRead read(const Step& step) { return process_.memory_.read(step); }
+    EntryUpdate update(const Step& step) { return process_.memory_.update(step); }
+    WalkHint lookup(const Step& step) {
+      const bool last = step.stage == kSecond && step.table == TableAccess::none;
+      if (last && process_.is_interrupt_file(step.address)) return process_.translate_msi(step.address);
+      return {};
+    }
+    void learned(const Learned& /*learned*/) {}
+
+   private:
+    Process& process_;
+  };
+
   // First stage, then MSI page table or second stage.
   IommuCause walk() {
     Walk walk(stages_,
@@ -234,40 +252,19 @@ class Process {
                .rights_only = asks(),
                .want_write = asks() && !request_.no_write},
               Lookups::on);
-    while (true) {
-      const Step& step = walk.step();
-      switch (step.kind) {
-        case StepKind::read: {
-          const EntryRead entry = memory_.read(step);
-          entry.refused == FaultCause::none ? walk.supply(entry.value) : walk.fail(entry.refused);
-          break;
-        }
-        case StepKind::update: {
-          const EntryUpdate outcome = memory_.update(step);
-          outcome.refused == FaultCause::none ? walk.updated(outcome.success, outcome.current)
-                                              : walk.fail(outcome.refused);
-          break;
-        }
-        case StepKind::lookup:
-          if (step.stage == kSecond && step.table == TableAccess::none && is_interrupt_file(step.address)) {
-            return translate_msi(step.address, walk);
-          }
-          walk.miss();
-          break;
-        case StepKind::done:
-          if (stages_[kSecond].format == nullptr && is_interrupt_file(walk.translation().output)) {
-            return translate_msi(walk.translation().output, walk);
-          }
-          return accept(walk);
-        case StepKind::fault: {
-          const Fault& fault = walk.fault();
-          const std::uint64_t implicit = fault.table == TableAccess::none    ? 0
-                                         : fault.table == TableAccess::write ? kImplicit | kImplicitWrite
-                                                                             : kImplicit;
-          return refused(fault, fault.stage == kSecond, implicit);
-        }
-      }
+    Port port(*this);
+    const bool found = run_walk(walk, port);
+    if (found && stages_[kSecond].format == nullptr && is_interrupt_file(walk.translation().output)) {
+      return accept(walk, translate_msi(walk.translation().output));
     }
+    if (msi_refused_ != IommuCause::none) return msi_refused_;
+    if (found) return accept(walk, walk.latest(kSecond));
+    const Fault& fault = walk.fault();
+    if (answer_.msi && fault.stage == kSecond) return IommuCause::fetch_access_fault;  // all that a file refuses
+    const std::uint64_t implicit = fault.table == TableAccess::none    ? 0
+                                   : fault.table == TableAccess::write ? kImplicit | kImplicitWrite
+                                                                       : kImplicit;
+    return refused(fault, fault.stage == kSecond, implicit);
   }
 
   IommuCause refused(const Fault& fault, bool second_stage, std::uint64_t implicit) {
@@ -285,15 +282,22 @@ class Process {
                      IommuCause::write_guest_page_fault);
   }
 
-  IommuCause accept(const Walk& walk) {
-    const Translation& translation = walk.translation();
-    answer_.address = translation.output;
-    if (translation.page_shift < kUnlimitedShift) answer_.page_shift = translation.page_shift;
-    if (device_.translates_msis()) keep_clear_of_interrupt_files(walk.stage_input(kSecond));
-    answer_.memory_type = translation.memory_type;
+  // The first stage's translation and the one that took its output further.
+  IommuCause accept(const Walk& walk, const StageTranslation& last) {
+    if (msi_refused_ != IommuCause::none) return msi_refused_;
+    if (answer_.msi && access_ == AccessKind::fetch && !asks()) return IommuCause::fetch_access_fault;
+    const Addr guest_physical = walk.stage_input(kSecond);
+    const std::uint8_t page_shift = std::min(walk.latest(kFirst).page_shift, last.page_shift);
+    answer_.address = last.output(guest_physical);
+    if (page_shift < kUnlimitedShift) answer_.page_shift = page_shift;
+    if (!answer_.msi) {
+      answer_.memory_type = walk.translation().memory_type;
+      if (device_.translates_msis()) keep_clear_of_interrupt_files(guest_physical);
+    }
+    if (answer_.mrif) answer_.address = last.page;  // of the notice, which has no offset
     if (!asks()) return IommuCause::none;
-    if (device_.returns_guest_addresses()) answer_.address = walk.stage_input(kSecond);
-    grant(walk.latest(kFirst).rights, walk.latest(kSecond).rights);
+    grant(walk.latest(kFirst).rights, last.rights);
+    if (device_.returns_guest_addresses()) answer_.address = guest_physical;
     return IommuCause::none;
   }
 
@@ -312,49 +316,57 @@ class Process {
     answer_.writable = has(both, Rights::write) && written;
     answer_.executable = answer_.readable && request_.access == AccessKind::fetch &&
                          has(both, supervisor() ? Rights::execute_supervisor : Rights::execute);
-    answer_.global = request_.has_process && (stages_[kFirst].format == nullptr || has(first, Rights::global));
+    answer_.global =
+        request_.has_process && !answer_.msi && (stages_[kFirst].format == nullptr || has(first, Rights::global));
     answer_.privileged = supervisor();
+    if (!answer_.mrif) return;
+    answer_.readable = answer_.writable = answer_.untranslated_only = true;
+    answer_.executable = false;
   }
   bool stage_lacks_dirty(Rights rights, std::size_t stage) const {
     return stages_[stage].format != nullptr && !has(rights, Rights::dirty);
   }
 
-  IommuCause translate_msi(Addr guest_physical, const Walk& walk) {
-    const std::uint64_t file = extract(guest_physical >> kPageShift, device_.msi_addr_mask);
+  // What the MSI page table makes of an interrupt file's address. If it refuses, a translation that grants nothing,
+  // which ends the walk; msi_refused_ says why.
+  StageTranslation translate_msi(Addr guest_physical) {
+    StageTranslation file{.page = 0,
+                          .leaf = 0,
+                          .leaf_address = 0,
+                          .page_shift = kPageShift,
+                          .level = 0,
+                          .rights = kFlags,
+                          .memory_type = MemoryType::platform};
+    msi_refused_ = look_up_msi(guest_physical, file);
+    return file;
+  }
+
+  IommuCause look_up_msi(Addr guest_physical, StageTranslation& file) {
+    const std::uint64_t number = extract(guest_physical >> kPageShift, device_.msi_addr_mask);
     std::array<std::uint64_t, 2> entry{};
-    const IommuCause cause = load(TablePointerField::of(device_.msiptp).table | file * sizeof entry, entry,
+    const IommuCause cause = load(TablePointerField::of(device_.msiptp).table | number * sizeof entry, entry,
                                   IommuCause::msi_load_access_fault, IommuCause::msi_table_corrupt);
     if (cause != IommuCause::none) return cause;
     constexpr std::uint64_t kValid = 1;
     constexpr std::uint64_t kCustom = std::uint64_t{1} << 63;
     if ((entry[0] & kValid) == 0) return IommuCause::msi_entry_invalid;
     if ((entry[0] & kCustom) != 0) return IommuCause::msi_entry_misconfigured;
-    answer_.msi = true;
     const std::uint64_t mode = entry[0] >> 1 & 3;
     bool well_formed = false;
     if (mode == 3) {  // basic: V, M, PPN in 53:10
       well_formed = (entry[0] & ~(low_mask(44) << 10 | 7)) == 0;
-      answer_.address = (entry[0] >> 10 & low_mask(44)) << kPageShift | (guest_physical & low_mask(kPageShift));
+      file.page = (entry[0] >> 10 & low_mask(44)) << kPageShift;
     } else if (mode == 1 && setup_.capabilities.msi_mrif()) {  // V, M, MRIF_Address[55:9] in 53:7; N, NPPN, N10
       well_formed =
           (entry[0] & ~(low_mask(47) << 7 | 7)) == 0 && (entry[1] & ~(low_mask(54) | std::uint64_t{1} << 60)) == 0;
       answer_.mrif = true;
       answer_.mrif_address = (entry[0] >> 7 & low_mask(47)) << 9;
-      answer_.address = (entry[1] >> 10 & low_mask(44)) << kPageShift;
+      file.page = (entry[1] >> 10 & low_mask(44)) << kPageShift;
       answer_.notice_id = static_cast<std::uint32_t>((entry[1] >> 60 & 1) << 10 | (entry[1] & low_mask(10)));
     }
     if (!well_formed) return IommuCause::msi_entry_misconfigured;
-    if (access_ == AccessKind::fetch && !asks()) return IommuCause::fetch_access_fault;
-    const Rights first = stages_[kFirst].format != nullptr ? walk.latest(kFirst).rights : kPermissions | kFlags;
-    answer_.page_shift = kPageShift;
-    if (!asks()) return IommuCause::none;
-    grant(first, Rights::read | Rights::write | Rights::user | kFlags);
-    answer_.global = false;
-    if (answer_.mrif) {
-      answer_.readable = answer_.writable = answer_.untranslated_only = true;
-      answer_.executable = false;
-    }
-    if (device_.returns_guest_addresses()) answer_.address = guest_physical;
+    answer_.msi = true;
+    file.rights |= Rights::read | Rights::write | Rights::user;
     return IommuCause::none;
   }
 
@@ -365,6 +377,7 @@ class Process {
   DeviceContext device_;
   ProcessContext process_;
   std::array<Stage, 2> stages_{};
+  IommuCause msi_refused_ = IommuCause::none;
   IommuAnswer answer_;
 };
 

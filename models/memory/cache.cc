@@ -101,7 +101,7 @@ void Cache::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& del
                        .fault = &attributes.fault};
   request.info.access = payload.is_write() ? AccessKind::write : AccessKind::read;
   const TimedAnswer answer = serve(request, local_time(delay), payload.get_byte_enable_ptr() == nullptr);
-  delay = delay_until(answer.done);  // of kernel time as it is now: the level below may have waited
+  delay = delay_of_answer(answer.done, attributes.time);
   payload.set_response_status(answer.status());
   if (answer.ok() && !attributes.timing_only && !data.serve(payload)) {
     payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);

@@ -108,7 +108,7 @@ void Mmu::transport(tlm::tlm_generic_payload& payload, Attributes& attributes, s
                        .fault = &attributes.fault};
   request.info.access = &way.tlb == &itlb_ ? AccessKind::fetch : kind_of(payload, attributes);
   const TimedAnswer answer = serve(request, local_time(delay), way, PayloadSender(payload, attributes, way.below));
-  delay = delay_until(answer.done);
+  delay = delay_of_answer(answer.done, attributes.time);
   payload.set_response_status(answer.status());
 }
 

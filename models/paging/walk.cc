@@ -307,9 +307,7 @@ void Walk::translated(const StageTranslation& translation) {
     start(stage);
     return;
   }
-  const Stage& configuration = stages_[stage];
-  const FaultCause cause =
-      rules::check(*configuration.format, configuration.controls, translation.rights, seen_by(stage));
+  const FaultCause cause = check_access(stage, translation.rights);
   if (cause != FaultCause::none) {
     frames_[stage].level = translation.level;
     frames_[stage].entry_memory = translation.leaf_address;

@@ -69,10 +69,13 @@ TEST(Vectors, IommuAllAgree) {
   const Replayed result = replay(unpacked("riscv-iommu-1.txt.xz"));
   EXPECT_EQ(result.summary.passed, 19465U);
   EXPECT_EQ(result.summary.failed, 0U) << result.differing.begin()->second;
-  std::uint64_t departures = 0;
-  for (const auto& [what, count] : result.summary.departures) departures += count;
-  EXPECT_EQ(result.summary.departures.size(), 3U);
-  EXPECT_EQ(departures, 583U);
+  EXPECT_THAT(
+      result.summary.departures,
+      testing::UnorderedElementsAre(
+          testing::Pair("the reference answers with a part of a page where MSIs are translated or the page is NAPOT",
+                        495U),
+          testing::Pair("the reference cuts addresses of MRIFs to 47 bits", 82U),
+          testing::Pair("the reference adds the page offset to the address of a notice MSI", 6U)));
 }
 
 // SUM permits a supervisor's load from a user page. A vector may say so (the specification), or not (the reference's

@@ -1,15 +1,15 @@
 #include "pagoda/memory/cache.h"
 
-#include <tlm_utils/simple_target_socket.h>
-
 #include "pagoda/memory/fixed_memory.h"
 #include "support/bench.h"
+#include "support/waiting_memory.h"
 
 namespace pagoda {
 namespace {
 
 using testing::Initiator;
 using testing::Request;
+using testing::WaitingMemory;
 
 constexpr Ps kMemory = 80'000;
 constexpr Ps kHit = 4000;  // 4 cycles of 1 GHz
@@ -81,56 +81,21 @@ TEST_F(CacheBench, DebugAccessesChangeNothingInTheTags) {
   EXPECT_EQ(testing::all_stats().number("cache.misses"), 0);
 }
 
-// Somebody else's memory, which grants no direct pointer and waits inside b_transport, as TLM-2.0 allows.
-struct WaitingMemory : sc_core::sc_module {
-  tlm_utils::simple_target_socket<WaitingMemory> port{"port"};
-  std::vector<unsigned char> bytes = std::vector<unsigned char>(4096);
-
-  explicit WaitingMemory(const sc_core::sc_module_name& name) : sc_module(name) {
-    port.register_b_transport(this, &WaitingMemory::b_transport);
-    port.register_transport_dbg(this, &WaitingMemory::debug);
-  }
-  virtual void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-    wait(delay + sc_core::sc_time(50, sc_core::SC_NS));
-    delay = sc_core::SC_ZERO_TIME;
-    payload.set_response_status(tlm::TLM_OK_RESPONSE);
-  }
-  unsigned debug(tlm::tlm_generic_payload& payload) {
-    for (unsigned i = 0; i < payload.get_data_length(); ++i) {
-      unsigned char& byte = bytes[payload.get_address() + i];
-      payload.is_write() ? byte = payload.get_data_ptr()[i] : payload.get_data_ptr()[i] = byte;
-    }
-    return payload.get_data_length();
-  }
-};
-
-// Fills and write-backs reach somebody else's memory as payloads with data: it may copy every byte of them.
-struct CopyingMemory : WaitingMemory {
-  int reads = 0;
-  int writes = 0;
-
-  using WaitingMemory::WaitingMemory;
-  void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) override {
-    ++(payload.is_write() ? writes : reads);
-    EXPECT_EQ(debug(payload), payload.get_data_length());
-    delay += sc_core::sc_time(50, sc_core::SC_NS);
-    payload.set_response_status(tlm::TLM_OK_RESPONSE);
-  }
-};
-
+// Fills and write-backs reach somebody else's memory as payloads with data, of which it copies every byte.
 TEST(CacheWithForeignMemory, AWriteBackCarriesTheBytesThatWereWritten) {
   Initiator cpu{"cpu"};
   Cache cache{"cache", {.size = {64}, .ways = 1, .ports = 0}};
-  CopyingMemory memory{"memory"};
+  WaitingMemory memory{"memory"};
   cpu.out.bind(cache.cpu);
   cache.memory.bind(memory.port);
-  sc_core::sc_start(sc_core::SC_ZERO_TIME);
   for (unsigned i = 0; i < 64; ++i) memory.bytes[i] = static_cast<unsigned char>(i);
-  ASSERT_TRUE(cpu.ask({.address = 8, .kind = AccessKind::write, .length = 2, .data = {0xaa, 0xbb}}).ok());
-  const auto evicting = cpu.ask({.address = 64, .at = 1'000'000, .read_back = true});
-  ASSERT_TRUE(evicting.ok());
-  EXPECT_EQ(memory.reads, 2);
-  EXPECT_EQ(memory.writes, 1);
+  sc_core::sc_spawn([&] {
+    EXPECT_TRUE(cpu.ask({.address = 8, .kind = AccessKind::write, .length = 2, .data = {0xaa, 0xbb}}).ok());
+    EXPECT_TRUE(cpu.ask({.address = 64, .at = kernel_now(), .read_back = true}).ok()) << "evicts the line";
+  });
+  sc_core::sc_start();
+  EXPECT_EQ(memory.reads, 2u);
+  EXPECT_EQ(memory.writes, 1u);
   for (unsigned i = 0; i < 64; ++i) EXPECT_EQ(memory.bytes[i], i == 8 ? 0xaa : i == 9 ? 0xbb : i) << i;
 }
 
@@ -152,8 +117,8 @@ TEST(CacheWithForeignMemory, TwoInitiatorsMissAtOnceInAMemoryThatWaits) {
     });
   }
   sc_core::sc_start();
-  EXPECT_EQ(done[0], kHit + 50'000);
-  EXPECT_EQ(done[1], kHit + 50'000);
+  EXPECT_EQ(done[0], kHit + WaitingMemory::kLatency);
+  EXPECT_EQ(done[1], kHit + WaitingMemory::kLatency);
 }
 
 }  // namespace

@@ -2,30 +2,15 @@
 #include "pagoda/workload/core.h"
 
 #include <gtest/gtest.h>
-#include <tlm_utils/simple_target_socket.h>
 
 #include "pagoda/mmu/mmu.h"
 #include "pagoda/workload/pattern.h"
+#include "support/waiting_memory.h"
 
 namespace pagoda {
 namespace {
 
-constexpr Ps kLatency = 50'000;
-
-struct WaitingMemory : sc_core::sc_module {
-  tlm_utils::simple_target_socket<WaitingMemory> port{"port"};
-  std::uint64_t requests = 0;
-
-  explicit WaitingMemory(const sc_core::sc_module_name& name) : sc_module(name) {
-    port.register_b_transport(this, &WaitingMemory::b_transport);
-  }
-  void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-    ++requests;
-    wait(delay + to_sc_time(kLatency));
-    delay = sc_core::SC_ZERO_TIME;
-    payload.set_response_status(tlm::TLM_OK_RESPONSE);
-  }
-};
+using testing::WaitingMemory;
 
 struct NoFaults : FaultHandler {
   Outcome handle_fault(Processor& /*processor*/, const Fault& /*fault*/, Ps /*at*/) override { return {}; }
@@ -47,10 +32,10 @@ TEST(CoreWithForeignMemory, LoadsThatWaitInMemoryEndOneAfterTheOther) {
   sc_core::sc_start();
   core.rethrow_failure();
   EXPECT_EQ(core.accesses(), kLoads);
-  EXPECT_EQ(memory.requests, kLoads);
+  EXPECT_EQ(memory.reads, kLoads);
   EXPECT_EQ(core.end_time(), sc_core::sc_time_stamp().value());
-  EXPECT_GE(core.end_time(), kLoads * kLatency);
-  EXPECT_LE(core.end_time(), kLoads * kLatency + kLatency);
+  EXPECT_GE(core.end_time(), kLoads * WaitingMemory::kLatency);
+  EXPECT_LE(core.end_time(), kLoads * WaitingMemory::kLatency + WaitingMemory::kLatency);
   EXPECT_EQ(core.summed_latency(), core.accounted_time());
 }
 
