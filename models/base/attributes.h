@@ -50,8 +50,8 @@ struct RequestInfo {
   std::uint32_t requester = 0;  ///< core or device number
   std::uint32_t pasid = 0;      ///< process of a device's access
   std::uint32_t key_id = 0;     ///< memory-encryption key, 0 for none
-  std::uint16_t asid = 0;       ///< address space of a core's access
-  std::uint16_t vmid = 0;       ///< virtual machine
+  std::uint32_t asid = 0;       ///< address space of a core's access
+  std::uint32_t vmid = 0;       ///< virtual machine
   AccessKind access = AccessKind::read;
   Privilege privilege = Privilege::supervisor;
   Origin origin = Origin::demand;

@@ -16,11 +16,11 @@
 #include <optional>
 #include <vector>
 
-#include "pagoda/base/assoc_array.h"
 #include "pagoda/base/attributes.h"
 #include "pagoda/base/ports.h"
 #include "pagoda/base/probe.h"
 #include "pagoda/base/stats.h"
+#include "pagoda/mmu/page_array.h"
 #include "pagoda/mmu/tlb_config.h"
 #include "pagoda/paging/walk.h"
 
@@ -28,15 +28,15 @@ namespace pagoda {
 
 /// The space a translation belongs to.
 struct AddressSpaceTag {
-  std::uint16_t asid = 0;
-  std::uint16_t vmid = 0;
+  std::uint32_t asid = 0;
+  std::uint32_t vmid = 0;
 };
 
 /// Which cached translations to drop: those that agree with everything given.
 struct TlbInvalidation {
   std::optional<Addr> address{};  ///< an address of the program; the page that holds it
-  std::optional<std::uint16_t> asid{};
-  std::optional<std::uint16_t> vmid{};
+  std::optional<std::uint32_t> asid{};
+  std::optional<std::uint32_t> vmid{};
   bool globals = true;        ///< global entries too, whatever their ASID
   bool later_stages = false;  ///< and what is cached of the later stages' own tables
 
@@ -106,26 +106,8 @@ class Tlb {
   void visit_probes(ProbeVisitor& visitor);
 
  private:
-  struct Array {
-    AssocArray<TlbEntry> entries;
-    std::uint64_t accepts;                // bit s: takes pages of 2^s bytes
-    std::uint64_t holds = 0;              // bit s: has entries of that size
-    std::array<std::uint32_t, 64> count;  // of each size
-  };
-
-  // Where a page of some size goes: into an array, whole or in pieces of 2^shift bytes.
-  struct Home {
-    std::uint8_t array;
-    std::uint8_t shift;
-  };
-
-  static std::uint64_t key(Addr input, unsigned shift) { return (input >> shift) << 6 | shift; }
-  Home home_of(unsigned page_shift) const;
-  void drop(Array& array, unsigned shift);
-
   Ps latency_;
-  std::vector<Array> arrays_;
-  std::array<Home, 64> homes_;  // by page shift
+  PageArray<TlbEntry> pages_;
   Ports ports_;
   std::uint64_t epoch_ = 0;
   std::uint64_t hits_ = 0, misses_ = 0, merged_ = 0, evictions_ = 0, invalidated_ = 0;

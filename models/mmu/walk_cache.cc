@@ -52,7 +52,7 @@ WalkCaches::Answer WalkCaches::look(const Stage& stage, const Step& step, Addres
   return answer;
 }
 
-const StageTranslation* WalkCaches::find_nested(const Step& step, std::uint16_t vmid) {
+const StageTranslation* WalkCaches::find_nested(const Step& step, std::uint32_t vmid) {
   for (std::uint64_t sizes = nested_->sizes; sizes != 0; sizes &= sizes - 1) {
     const auto shift = static_cast<unsigned>(std::countr_zero(sizes));
     const Addr number = step.address >> shift;
@@ -94,7 +94,7 @@ void WalkCaches::keep(const Stage& stage, const Learned& learned, AddressSpaceTa
   *place = {learned.table.table, tag, learned.table.rights, learned.stage, global};
 }
 
-void WalkCaches::keep_nested(const Learned& learned, std::uint16_t vmid) {
+void WalkCaches::keep_nested(const Learned& learned, std::uint32_t vmid) {
   const unsigned shift = learned.translation.page_shift;
   if (shift >= kUnlimitedShift) return;
   const Addr number = learned.input >> shift;

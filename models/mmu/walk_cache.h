@@ -56,7 +56,7 @@ class WalkCaches {
   };
   struct Nested {
     StageTranslation translation;
-    std::uint16_t vmid;
+    std::uint32_t vmid;
     std::uint8_t stage;
   };
   struct NestedTlb {
@@ -67,9 +67,9 @@ class WalkCaches {
     std::uint64_t hits = 0, misses = 0;
   };
 
-  const StageTranslation* find_nested(const Step& step, std::uint16_t vmid);
+  const StageTranslation* find_nested(const Step& step, std::uint32_t vmid);
   const Pointer* find_pointer(LevelCache& cache, const Stage& stage, const Step& step, AddressSpaceTag tag);
-  void keep_nested(const Learned& learned, std::uint16_t vmid);
+  void keep_nested(const Learned& learned, std::uint32_t vmid);
 
   std::vector<LevelCache> levels_;  // lowest first
   std::optional<NestedTlb> nested_;

@@ -69,7 +69,7 @@ Os::ProcessId Os::create_process() {
   Process process;
   process.space = std::make_unique<AddressSpace>(format, controls_for(format, config_.flags),
                                                  policy_for(config_.page_size, config_.flags), store, frames);
-  process.asid = static_cast<std::uint16_t>(processes_.size() + 1);
+  process.asid = static_cast<std::uint32_t>(processes_.size() + 1);
   processes_.push_back(std::move(process));
   return processes_.size() - 1;
 }
@@ -80,7 +80,7 @@ void Os::assign(Processor& processor, ProcessId id) {
   MmuContext context;
   context.stages.push_back(process.space->stage());
   for (const Machine& machine : machines_) context.stages.push_back(machine.space->stage());
-  context.tag = {process.asid, static_cast<std::uint16_t>(machines_.empty() ? 0 : 1)};
+  context.tag = {process.asid, machines_.empty() ? 0u : 1u};
   processor.mmu().set_context(std::move(context));
 }
 

@@ -55,7 +55,7 @@ class Os : public Module, public FaultHandler {
  private:
   struct Process {
     std::unique_ptr<AddressSpace> space;
-    std::uint16_t asid;
+    std::uint32_t asid;
     std::vector<Processor*> processors;
     std::deque<Addr> churn_pages;  // candidates, the next one first
   };

@@ -154,7 +154,7 @@ WalkerConfig nested_only() {
   return {.walk_caches = {}, .nested_tlb = AssocConfig{.entries = 16, .ways = 4, .latency = Latency::cycles(2)}};
 }
 
-std::optional<Addr> nested_output(WalkCaches& caches, Addr address, std::uint16_t vmid = 0, unsigned stage = 1,
+std::optional<Addr> nested_output(WalkCaches& caches, Addr address, std::uint32_t vmid = 0, unsigned stage = 1,
                                   AccessKind access = AccessKind::read) {
   const Stage ept = stage_of("ept-4");
   const WalkCaches::Answer answer = caches.look(ept, lookup_of(address, stage, access), {.vmid = vmid}, 0);
