@@ -48,13 +48,14 @@ struct TimeSplit {
 /// Who makes a request, in which address space, and why.
 struct RequestInfo {
   std::uint32_t requester = 0;  ///< core or device number
-  std::uint32_t pasid = 0;      ///< process of a device's access
+  std::uint32_t pasid = 0;      ///< process of a device's access, if has_pasid
   std::uint32_t key_id = 0;     ///< memory-encryption key, 0 for none
   std::uint32_t asid = 0;       ///< address space of a core's access
   std::uint32_t vmid = 0;       ///< virtual machine
   AccessKind access = AccessKind::read;
   Privilege privilege = Privilege::supervisor;
   Origin origin = Origin::demand;
+  bool has_pasid = false;   ///< a device's access on behalf of a process; without, privilege does not count
   bool translated = false;  ///< the address is already translated (ATS)
   bool uncached = false;    ///< the page's memory type forbids caching
 };
