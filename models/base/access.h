@@ -10,6 +10,14 @@ using Addr = std::uint64_t;
 
 enum class AccessKind : std::uint8_t { read, write, fetch };
 
+/// The space a translation belongs to: of a process (ASID, PSCID) in a machine (VMID, GSCID).
+struct AddressSpaceTag {
+  std::uint32_t asid = 0;
+  std::uint32_t vmid = 0;
+
+  bool operator==(const AddressSpaceTag&) const = default;
+};
+
 /// The privilege a request is made with. Levels above supervisor translate nothing and have no value here.
 enum class Privilege : std::uint8_t { user, supervisor };
 

@@ -10,6 +10,7 @@ const char* to_string(FaultCause cause) {
     case FaultCause::reserved_bits: return "an entry sets reserved bits";
     case FaultCause::misaligned_superpage: return "a superpage is misaligned";
     case FaultCause::permission: return "no permission";
+    case FaultCause::withheld: return "a field of the entry withholds the permission";
     case FaultCause::access_flag: return "the accessed flag is clear";
     case FaultCause::dirty_flag: return "the dirty flag is clear";
     case FaultCause::address_size: return "an output address is too wide";

@@ -17,6 +17,7 @@ enum class FaultCause : std::uint8_t {
   misaligned_superpage,  ///< a leaf above the last level whose frame is not aligned to its size
   permission,            ///< the entries do not grant this kind of access at this privilege
   access_flag,           ///< the accessed flag is clear and hardware does not set it
+  withheld,              ///< permission that the entries grant but a field for software withholds (Stage::withheld)
   dirty_flag,            ///< the dirty flag is clear, the access is a write, and hardware does not set it
   address_size,          ///< an output address is wider than the configured physical address
   misconfiguration,      ///< an EPT entry with a combination of settings that is never legal

@@ -13,16 +13,26 @@ constexpr std::uint64_t kReservedMsi = bits(63, 52);
 constexpr std::uint64_t kReservedProcessAttributes = bits(11, 3) | bits(63, 32);
 constexpr Addr kGuestRootAlignment = 16384;
 
+using Formats = std::array<const PageFormat*, 3>;  // of the modes 8, 9 and 10
+
+const PageFormat* of_mode(const Formats& formats, unsigned mode) {
+  return mode >= 8 && mode < 8 + formats.size() ? formats[mode - 8] : nullptr;
+}
+
+bool custom_mode_allowed(unsigned mode) { return mode == 9 || mode == 10; }
+
 // Bare or a mode that the capabilities list; 32-bit schemes are not supported.
-bool first_stage_allowed(const IommuCapabilities& has, unsigned mode, bool is_32bit) {
+bool first_stage_allowed(const IommuCapabilities& has, const DeviceContext& device, unsigned mode) {
   if (mode == 0) return true;
-  if (is_32bit) return false;
+  if (device.first_stage_32bit()) return false;
+  if (device.x86_first_stage()) return custom_mode_allowed(mode);
   return (mode == 8 && has.sv39()) || (mode == 9 && has.sv48()) || (mode == 10 && has.sv57());
 }
 
-bool second_stage_allowed(const IommuCapabilities& has, unsigned mode, bool is_32bit) {
+bool second_stage_allowed(const IommuCapabilities& has, const DeviceContext& device, unsigned mode, bool is_32bit) {
   if (mode == 0) return true;
   if (is_32bit) return false;
+  if (device.ept_second_stage()) return custom_mode_allowed(mode);
   return (mode == 8 && has.sv39x4()) || (mode == 9 && has.sv48x4()) || (mode == 10 && has.sv57x4());
 }
 
@@ -59,9 +69,10 @@ bool DeviceContext::misconfigured(const IommuSetup& setup) const {
                          (returns_guest_addresses() && (!has.t2gpa() || second.mode == 0));
   const bool first_stage_rules = has_process_directory()
                                      ? !process_directory_allowed(has, first.mode)
-                                     : default_process() || !first_stage_allowed(has, first.mode, first_stage_32bit());
-  const bool second_stage_rules = !second_stage_allowed(has, second.mode, features.guest_32bit) ||
-                                  (second.mode != 0 && second.table % kGuestRootAlignment != 0);
+                                     : default_process() || !first_stage_allowed(has, *this, first.mode);
+  const Addr root_alignment = ept_second_stage() ? 1 : kGuestRootAlignment;
+  const bool second_stage_rules = !second_stage_allowed(has, *this, second.mode, features.guest_32bit) ||
+                                  (second.mode != 0 && second.table % root_alignment != 0);
   const bool update_rules = !has.amo_hwad() && (updates_first_stage() || updates_second_stage());
   const bool width_rules =
       features.guest_32bit ? !first_stage_32bit() : first_stage_32bit() && !features.guest_32bit_writable;
@@ -73,27 +84,21 @@ bool DeviceContext::misconfigured(const IommuSetup& setup) const {
 
 bool ProcessContext::misconfigured(const IommuSetup& setup, const DeviceContext& device) const {
   return (ta & kReservedProcessAttributes) != 0 || (fsc & kReservedPointer) != 0 ||
-         !first_stage_allowed(setup.capabilities, TablePointerField::of(fsc).mode, device.first_stage_32bit());
+         !first_stage_allowed(setup.capabilities, device, TablePointerField::of(fsc).mode);
 }
 
 unsigned process_directory_levels(unsigned mode) { return mode <= 3 ? mode : 0; }
 
-const PageFormat* first_stage_format(unsigned mode) {
-  switch (mode) {
-    case 8: return find_page_format("sv39");
-    case 9: return find_page_format("sv48");
-    case 10: return find_page_format("sv57");
-    default: return nullptr;
-  }
+const PageFormat* first_stage_format(const DeviceContext& device, unsigned mode) {
+  static const Formats riscv{find_page_format("sv39"), find_page_format("sv48"), find_page_format("sv57")};
+  static const Formats x86{nullptr, find_page_format("x86-64-4"), find_page_format("x86-64-5")};
+  return of_mode(device.x86_first_stage() ? x86 : riscv, mode);
 }
 
-const PageFormat* second_stage_format(unsigned mode) {
-  switch (mode) {
-    case 8: return find_page_format("sv39x4");
-    case 9: return find_page_format("sv48x4");
-    case 10: return find_page_format("sv57x4");
-    default: return nullptr;
-  }
+const PageFormat* second_stage_format(const DeviceContext& device, unsigned mode) {
+  static const Formats riscv{find_page_format("sv39x4"), find_page_format("sv48x4"), find_page_format("sv57x4")};
+  static const Formats ept{nullptr, find_page_format("ept-4"), find_page_format("ept-5")};
+  return of_mode(device.ept_second_stage() ? ept : riscv, mode);
 }
 
 }  // namespace pagoda

@@ -40,6 +40,9 @@ struct DeviceContext {
   bool default_process() const { return bit(9); }          ///< DPE
   bool big_endian() const { return bit(10); }              ///< SBE
   bool first_stage_32bit() const { return bit(11); }       ///< SXL
+  // Custom bits: the tables are in formats of x86. MODE 9 stands for four levels, 10 for five.
+  bool x86_first_stage() const { return bit(24); }
+  bool ept_second_stage() const { return bit(25); }
   bool translates_msis() const { return msiptp >> 60 == 1; }
 
   /// Whether a valid context breaks one of the specification's rules for them ("DDT entry misconfigured").
@@ -69,8 +72,8 @@ struct DirectoryEntry {
 
 /// The levels that pdtp.MODE stands for; 0: Bare.
 unsigned process_directory_levels(unsigned mode);
-/// The format of a first (iosatp.MODE) or second stage (iohgatp.MODE); null: Bare.
-const PageFormat* first_stage_format(unsigned mode);
-const PageFormat* second_stage_format(unsigned mode);
+/// The format of a first (iosatp.MODE) or second stage (iohgatp.MODE) of the device; null: Bare.
+const PageFormat* first_stage_format(const DeviceContext& device, unsigned mode);
+const PageFormat* second_stage_format(const DeviceContext& device, unsigned mode);
 
 }  // namespace pagoda

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "pagoda/base/access.h"
+#include "pagoda/iommu/dma_control.h"
 #include "pagoda/paging/page_format.h"
 
 namespace pagoda {
@@ -65,6 +66,8 @@ struct IommuSetup {
   IommuCapabilities capabilities;
   IommuFeatures features;
   DeviceDirectory directory;
+  bool custom_formats = false;  ///< device contexts may ask for x86-64 and EPT tables (DeviceContext::x86_first_stage)
+  DmaControl dma_control;
 };
 
 }  // namespace pagoda

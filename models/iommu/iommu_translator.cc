@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t kFirst = 0;  // of the stages
 constexpr std::size_t kSecond = 1;
+constexpr std::uint64_t kCustomControl = std::uint64_t{0xff} << 24;  // of DC.tc
 
 // Bits 1:0 of iotval2 of a guest-page fault.
 constexpr std::uint64_t kImplicit = 1;
@@ -47,7 +48,9 @@ IommuStatus ats_status(IommuCause cause) {
     case IommuCause::read_guest_page_fault:
     case IommuCause::write_guest_page_fault:
     case IommuCause::pdt_entry_invalid:
-    case IommuCause::msi_entry_invalid: return IommuStatus::success;
+    case IommuCause::msi_entry_invalid:
+    case IommuCause::dma_denied:
+    case IommuCause::copy_missing: return IommuStatus::success;
     case IommuCause::all_inbound_disallowed:
     case IommuCause::ddt_load_access_fault:
     case IommuCause::ddt_entry_invalid:
@@ -115,14 +118,14 @@ class Process {
     set_second_stage();
     if (!translated) {
       if (!device_.has_process_directory()) {
-        set_first_stage(device_.fsc);
+        set_first_stage(device_.fsc, device_.ta);
       } else if ((request_.has_process || device_.default_process()) && process_levels > 0) {
         if (const IommuCause cause = find_process(process_levels); cause != IommuCause::none) return cause;
         if (supervisor() && !process_.allows_supervisor()) return IommuCause::type_disallowed;
-        set_first_stage(process_.fsc);
+        set_first_stage(process_.fsc, process_.ta);
       }
     }
-    return walk();
+    return find_page();
   }
 
   bool supervisor() const { return request_.has_process && request_.supervisor; }
@@ -136,6 +139,10 @@ class Process {
     const unsigned levels = setup_.directory.levels();
     for (unsigned level = levels; level < index.size(); ++level) {
       if (index[level] != 0) return IommuCause::type_disallowed;
+    }
+    if (const DeviceContext* known = memory_.find_device(id)) {
+      device_ = *known;
+      return IommuCause::none;
     }
     Addr table = setup_.directory.root;
     for (unsigned level = levels - 1; level > 0; --level) {
@@ -152,16 +159,22 @@ class Process {
     const IommuCause cause =
         load(table + index[0] * used.size_bytes(), used, IommuCause::ddt_load_access_fault, IommuCause::ddt_corrupt);
     if (cause != IommuCause::none) return cause;
-    const DeviceContext device = DeviceContext::of(used);
+    DeviceContext device = DeviceContext::of(used);
+    if (!setup_.custom_formats) device.tc &= ~kCustomControl;
     if (!device.valid()) return IommuCause::ddt_entry_invalid;
     if (device.misconfigured(setup_)) return IommuCause::ddt_entry_misconfigured;
     device_ = device;
+    memory_.keep_device(id, device);
     return IommuCause::none;
   }
 
   IommuCause find_process(unsigned levels) {
     const std::uint32_t id = request_.has_process ? request_.process_id : 0;
     const std::array<std::uint32_t, 3> index{id & 0xff, id >> 8 & 0x1ff, id >> 17};
+    if (const ProcessContext* known = memory_.find_process(request_.device_id, id)) {
+      process_ = *known;
+      return IommuCause::none;
+    }
     Addr table = TablePointerField::of(device_.fsc).table;
     for (unsigned level = levels - 1; level > 0; --level) {
       DirectoryEntry entry;
@@ -176,16 +189,18 @@ class Process {
     if (cause != IommuCause::none) return cause;
     process_ = {.ta = words[0], .fsc = words[1]};
     if (!process_.valid()) return IommuCause::pdt_entry_invalid;
-    return process_.misconfigured(setup_, device_) ? IommuCause::pdt_entry_misconfigured : IommuCause::none;
+    if (process_.misconfigured(setup_, device_)) return IommuCause::pdt_entry_misconfigured;
+    memory_.keep_process(request_.device_id, id, process_);
+    return IommuCause::none;
   }
 
-  // A part of the process directory, which lies in the guest's memory if there is a guest.
+  // A part of the process directory, which lies in the guest's memory if there is a guest: an implicit read. No first
+  // stage is set yet.
   IommuCause load_process_word(Addr address, std::span<std::uint64_t> words) {
-    if (stages_[kSecond].format != nullptr) {
-      // An implicit read: one stage of its own, so that its faults are told apart from those of the access.
-      const std::span<const Stage> second(&stages_[kSecond], 1);
-      Walk walk(second, {.address = address, .privilege = Privilege::user});
-      if (!run_walk(walk, memory_)) {
+    if (stage(kSecond).format != nullptr) {
+      Walk walk(space_.stages, {.address = address, .privilege = Privilege::user}, Lookups::on);
+      Port port(*this, Port::Tables::directory);
+      if (!run_walk(walk, port)) {
         if (walk.fault().cause == FaultCause::access_error) return IommuCause::pdt_load_access_fault;
         return refused(walk.fault(), true, kImplicit);
       }
@@ -202,21 +217,36 @@ class Process {
     }
   }
 
-  void set_first_stage(std::uint64_t iosatp) {
+  const Stage& stage(std::size_t which) const { return space_.stages[which]; }
+
+  // `ta` holds the PSCID in bits 31:12.
+  void set_first_stage(std::uint64_t iosatp, std::uint64_t ta) {
     const auto field = TablePointerField::of(iosatp);
-    set_stage(stages_[kFirst], first_stage_format(field.mode), field.table, device_.updates_first_stage());
-    stages_[kFirst].controls.riscv.sum = process_.supervisor_user_access();
+    set_stage(kFirst, first_stage_format(device_, field.mode), field.table, device_.updates_first_stage());
+    space_.stages[kFirst].controls.riscv.sum = process_.supervisor_user_access();
+    if (stage(kFirst).format != nullptr) space_.tag.asid = static_cast<std::uint32_t>(ta >> 12 & low_mask(20));
   }
+  // iohgatp holds the GSCID in bits 59:44.
   void set_second_stage() {
     const auto field = TablePointerField::of(device_.iohgatp);
-    set_stage(stages_[kSecond], second_stage_format(field.mode), field.table, device_.updates_second_stage());
+    set_stage(kSecond, second_stage_format(device_, field.mode), field.table, device_.updates_second_stage());
+    if (stage(kSecond).format != nullptr) {
+      space_.tag.vmid = static_cast<std::uint32_t>(device_.iohgatp >> 44 & low_mask(16));
+    }
   }
-  void set_stage(Stage& stage, const PageFormat* format, Addr root, bool updates) const {
-    stage = {.format = format, .root = root};
-    stage.controls.riscv = {.svnapot = true,
-                            .svrsw60t59b = setup_.capabilities.svrsw60t59b(),
-                            .pbmte = setup_.capabilities.svpbmt(),
-                            .adue = updates};
+  void set_stage(std::size_t which, const PageFormat* format, Addr root, bool updates) {
+    Stage& set = space_.stages[which];
+    set.format = format;
+    set.root = root;
+    if (format == nullptr) return;
+    set.controls.riscv = {.svnapot = true,
+                          .svrsw60t59b = setup_.capabilities.svrsw60t59b(),
+                          .pbmte = setup_.capabilities.svpbmt(),
+                          .adue = updates};
+    set.controls.ept.accessed_dirty = updates;
+    if (setup_.dma_control.enabled) {
+      set.controls.withheld = setup_.dma_control.layout.of(format->family).withheld();
+    }
   }
 
   // Of page numbers, those in which all of the device's interrupt files agree.
@@ -229,36 +259,72 @@ class Process {
   // page table takes its place.
   class Port {
    public:
-    explicit Port(Process& process) : process_(process) {}
+    enum class Tables : std::uint8_t { directory, pages, copies };
+
+    Port(Process& process, Tables tables) : process_(process), tables_(tables) {}
     EntryRead read(const Step& step) { return process_.memory_.read(step); }
     EntryUpdate update(const Step& step) { return process_.memory_.update(step); }
     WalkHint lookup(const Step& step) {
       const bool last = step.stage == kSecond && step.table == TableAccess::none;
-      if (last && process_.is_interrupt_file(step.address)) return process_.translate_msi(step.address);
-      return {};
+      if (tables_ == Tables::copies) return {};
+      if (tables_ == Tables::pages && last && process_.is_interrupt_file(step.address)) {
+        return process_.translate_msi(step.address);
+      }
+      return process_.memory_.find_table(process_.space_, step);
     }
-    void learned(const Learned& /*learned*/) {}
+    void learned(const Learned& learned) {
+      if (tables_ != Tables::copies) process_.memory_.keep_table(process_.space_, learned);
+    }
 
    private:
     Process& process_;
+    Tables tables_;
   };
+
+  WalkRequest wanted() const {
+    return {.address = request_.address,
+            .access = access_,
+            .privilege = supervisor() ? Privilege::supervisor : Privilege::user,
+            .rights_only = asks(),
+            .want_write = asks() && !request_.no_write};
+  }
+
+  IommuCause find_page() {
+    if (stage(kFirst).format == nullptr && stage(kSecond).format == nullptr) return walk();  // nothing to be kept
+    const IommuPage* known = memory_.find_page(space_, request_.address);
+    if (known == nullptr) return walk();
+    if (suits(*known)) return accept(*known);
+    memory_.reject_page();
+    return walk();
+  }
+
+  // Whether memory would give the same answer: the request is granted, and no flag is to be set.
+  bool suits(const IommuPage& page) const {
+    const WalkRequest request = wanted();
+    const Rights flags = needed_flags(request.access);
+    const std::array<Rights, 2> rights{page.guest_rights, page.host_rights};
+    for (const Rights own : rights) {
+      const bool dirty_wanted = request.want_write && has(own, Rights::write);
+      if (!has(own, flags | when(dirty_wanted, Rights::dirty))) return false;
+    }
+    if (page.copied ? !setup_.dma_control.enabled : reads_copy(page)) return false;
+    if (device_.translates_msis() && is_interrupt_file(page.guest_address(request.address))) return false;
+    const Rights asked = request.rights_only ? Rights::read | Rights::write | kExecuteBoth : Rights::none;
+    const std::array<Rights, 2> granted{rights[0] | asked, rights[1] | asked};
+    return check_translation(space_.stages, granted, request) == FaultCause::none;
+  }
 
   // First stage, then MSI page table or second stage.
   IommuCause walk() {
-    Walk walk(stages_,
-              {.address = request_.address,
-               .access = access_,
-               .privilege = supervisor() ? Privilege::supervisor : Privilege::user,
-               .rights_only = asks(),
-               .want_write = asks() && !request_.no_write},
-              Lookups::on);
-    Port port(*this);
+    Walk walk(space_.stages, wanted(), Lookups::on);
+    Port port(*this, Port::Tables::pages);
     const bool found = run_walk(walk, port);
-    if (found && stages_[kSecond].format == nullptr && is_interrupt_file(walk.translation().output)) {
-      return accept(walk, translate_msi(walk.translation().output));
+    if (found && stage(kSecond).format == nullptr && is_interrupt_file(walk.translation().output)) {
+      return accept_msi(walk, translate_msi(walk.translation().output));
     }
     if (msi_refused_ != IommuCause::none) return msi_refused_;
-    if (found) return accept(walk, walk.latest(kSecond));
+    if (found && answer_.msi) return accept_msi(walk, walk.latest(kSecond));
+    if (found) return keep(walk);
     const Fault& fault = walk.fault();
     if (answer_.msi && fault.stage == kSecond) return IommuCause::fetch_access_fault;  // all that a file refuses
     const std::uint64_t implicit = fault.table == TableAccess::none    ? 0
@@ -267,8 +333,67 @@ class Process {
     return refused(fault, fault.stage == kSecond, implicit);
   }
 
+  static IommuPage page_of(const Walk& walk, const StageTranslation& last) {
+    const StageTranslation& first = walk.latest(kFirst);
+    return {.guest = first.page,
+            .host = last.page,
+            .guest_shift = first.page_shift,
+            .host_shift = last.page_shift,
+            .guest_rights = first.rights,
+            .host_rights = last.rights,
+            .memory_type = walk.translation().memory_type};
+  }
+
+  // A page that a walk has found: kept for later requests, with the address of its copy if that is to be read.
+  IommuCause keep(const Walk& walk) {
+    IommuPage page = page_of(walk, walk.latest(kSecond));
+    page.copy_on_read = is_copied_on_read(walk);
+    if (reads_copy(page)) {
+      if (const IommuCause cause = find_copy(page); cause != IommuCause::none) return cause;
+    }
+    if (page.shift() < kUnlimitedShift) memory_.keep_page(space_, request_.address, page);
+    return accept(page);
+  }
+
+  bool is_copied_on_read(const Walk& walk) const {
+    for (const std::size_t which : {kFirst, kSecond}) {
+      const PageFormat* format = stage(which).format;
+      if (format == nullptr) continue;
+      if ((walk.latest(static_cast<unsigned>(which)).leaf & setup_.dma_control.layout.of(format->family).copies()) !=
+          0) {
+        return true;
+      }
+    }
+    return false;
+  }
+  bool reads_copy(const IommuPage& page) const {
+    return page.copy_on_read && setup_.dma_control.enabled && has(page.guest_rights & page.host_rights, Rights::read);
+  }
+
+  // Puts the copy of a page in its place. A translation request for a page without one is granted nothing, so that the
+  // device asks for the page.
+  IommuCause find_copy(IommuPage& page) {
+    const Addr live = page.host_address(request_.address);
+    static const PageFormat* const format = find_page_format("sv48");
+    const Stage copies{.format = format, .root = setup_.dma_control.copies};
+    if (copies.root == 0) return IommuCause::copy_missing;
+    Walk walk({&copies, 1}, {.address = live & ~low_mask(kPageShift), .privilege = Privilege::user});
+    Port port(*this, Port::Tables::copies);
+    if (!run_walk(walk, port)) {
+      const FaultCause cause = walk.fault().cause;
+      const bool memory_failed = cause == FaultCause::access_error || cause == FaultCause::poison;
+      return memory_failed ? refused(walk.fault(), false, 0) : IommuCause::copy_missing;
+    }
+    page.host = walk.translation().output;
+    page.host_shift = kPageShift;
+    page.host_rights &= ~Rights::write;
+    page.copied = true;
+    return IommuCause::none;
+  }
+
   IommuCause refused(const Fault& fault, bool second_stage, std::uint64_t implicit) {
     if (fault.cause == FaultCause::poison) return IommuCause::page_table_corrupt;
+    if (fault.cause == FaultCause::withheld) return IommuCause::dma_denied;
     if (fault.cause == FaultCause::access_error) {
       return by_access(access_, IommuCause::fetch_access_fault, IommuCause::read_access_fault,
                        IommuCause::write_access_fault);
@@ -282,22 +407,24 @@ class Process {
                      IommuCause::write_guest_page_fault);
   }
 
-  // The first stage's translation and the one that took its output further.
-  IommuCause accept(const Walk& walk, const StageTranslation& last) {
+  IommuCause accept(const IommuPage& page) {
+    const Addr guest_physical = page.guest_address(request_.address);
+    answer_.address = page.host_address(request_.address);
+    if (page.shift() < kUnlimitedShift) answer_.page_shift = static_cast<std::uint8_t>(page.shift());
+    answer_.memory_type = page.memory_type;
+    if (device_.translates_msis()) keep_clear_of_interrupt_files(guest_physical);
+    if (asks()) grant(page.guest_rights, page.host_rights, guest_physical);
+    return IommuCause::none;
+  }
+
+  // Likewise, where the MSI page table took the first stage's output further.
+  IommuCause accept_msi(const Walk& walk, const StageTranslation& file) {
     if (msi_refused_ != IommuCause::none) return msi_refused_;
-    if (answer_.msi && access_ == AccessKind::fetch && !asks()) return IommuCause::fetch_access_fault;
-    const Addr guest_physical = walk.stage_input(kSecond);
-    const std::uint8_t page_shift = std::min(walk.latest(kFirst).page_shift, last.page_shift);
-    answer_.address = last.output(guest_physical);
-    if (page_shift < kUnlimitedShift) answer_.page_shift = page_shift;
-    if (!answer_.msi) {
-      answer_.memory_type = walk.translation().memory_type;
-      if (device_.translates_msis()) keep_clear_of_interrupt_files(guest_physical);
-    }
-    if (answer_.mrif) answer_.address = last.page;  // of the notice, which has no offset
-    if (!asks()) return IommuCause::none;
-    grant(walk.latest(kFirst).rights, last.rights);
-    if (device_.returns_guest_addresses()) answer_.address = guest_physical;
+    if (access_ == AccessKind::fetch && !asks()) return IommuCause::fetch_access_fault;
+    const IommuPage page = page_of(walk, file);
+    answer_.address = answer_.mrif ? file.page : page.host_address(request_.address);  // a notice has no offset
+    answer_.page_shift = static_cast<std::uint8_t>(page.shift());
+    if (asks()) grant(page.guest_rights, page.host_rights, page.guest_address(request_.address));
     return IommuCause::none;
   }
 
@@ -309,7 +436,7 @@ class Process {
   }
 
   // What a translation request may do with the page.
-  void grant(Rights first, Rights second) {
+  void grant(Rights first, Rights second, Addr guest_physical) {
     const Rights both = first & second;
     const bool written = !stage_lacks_dirty(first, kFirst) && !stage_lacks_dirty(second, kSecond);
     answer_.readable = has(both, Rights::read);
@@ -317,14 +444,15 @@ class Process {
     answer_.executable = answer_.readable && request_.access == AccessKind::fetch &&
                          has(both, supervisor() ? Rights::execute_supervisor : Rights::execute);
     answer_.global =
-        request_.has_process && !answer_.msi && (stages_[kFirst].format == nullptr || has(first, Rights::global));
+        request_.has_process && !answer_.msi && (stage(kFirst).format == nullptr || has(first, Rights::global));
     answer_.privileged = supervisor();
+    if (device_.returns_guest_addresses()) answer_.address = guest_physical;
     if (!answer_.mrif) return;
     answer_.readable = answer_.writable = answer_.untranslated_only = true;
     answer_.executable = false;
   }
-  bool stage_lacks_dirty(Rights rights, std::size_t stage) const {
-    return stages_[stage].format != nullptr && !has(rights, Rights::dirty);
+  bool stage_lacks_dirty(Rights rights, std::size_t which) const {
+    return stage(which).format != nullptr && !has(rights, Rights::dirty);
   }
 
   // What the MSI page table makes of an interrupt file's address. If it refuses, a translation that grants nothing,
@@ -376,7 +504,7 @@ class Process {
   IommuMemory& memory_;
   DeviceContext device_;
   ProcessContext process_;
-  std::array<Stage, 2> stages_{};
+  IommuSpace space_;
   IommuCause msi_refused_ = IommuCause::none;
   IommuAnswer answer_;
 };

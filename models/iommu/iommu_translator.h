@@ -4,29 +4,18 @@
 // device and process context through their directories, first and second stage (the walk is paging's Walk), MSI page
 // tables (flat and MRIF), A/D updates, faults with their causes, and the answers to ATS translation requests. Does not
 // model: 32-bit address translation, big-endian structures, QoS identifiers, custom MSI formats (a custom entry is
-// misconfigured).
+// misconfigured). Beyond the architecture: DMA control in page-table entries (dma_control.h), and tables in x86-64 and
+// EPT formats (IommuSetup::custom_formats).
 //
-// Nothing here knows where memory is: the caller reads and updates it (IommuMemory), at whatever cost.
+// Nothing here knows where memory is, or what is kept from earlier requests: the caller does (IommuMemory), at whatever
+// cost. A page that was kept and does not suit a request is translated anew, so that every fault is found in memory.
 #pragma once
 
 #include <cstdint>
-#include <span>
 
-#include "pagoda/iommu/device_context.h"
-#include "pagoda/paging/run_walk.h"
+#include "pagoda/iommu/iommu_memory.h"
 
 namespace pagoda {
-
-/// Memory as the IOMMU reaches it for its own structures.
-class IommuMemory {
- public:
-  virtual ~IommuMemory() = default;
-  /// Reads the words of one structure: none, access_error or poison.
-  virtual FaultCause load(Addr address, std::span<std::uint64_t> words) = 0;
-  /// Page-table entries, as a walk asks for them.
-  virtual EntryRead read(const Step& step) = 0;
-  virtual EntryUpdate update(const Step& step) = 0;
-};
 
 enum class IommuRequestType : std::uint8_t { untranslated, translation_request, translated };
 
@@ -69,7 +58,10 @@ enum class IommuCause : std::uint16_t {
   ddt_corrupt = 268,
   pdt_corrupt = 269,
   msi_table_corrupt = 270,
-  page_table_corrupt = 274
+  page_table_corrupt = 274,
+  // Custom causes.
+  dma_denied = 2048,   ///< DMA control withholds the permission
+  copy_missing = 2049  ///< a page that devices read a copy of has none
 };
 
 struct IommuAnswer {

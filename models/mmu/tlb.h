@@ -26,12 +26,6 @@
 
 namespace pagoda {
 
-/// The space a translation belongs to.
-struct AddressSpaceTag {
-  std::uint32_t asid = 0;
-  std::uint32_t vmid = 0;
-};
-
 /// Which cached translations to drop: those that agree with everything given.
 struct TlbInvalidation {
   std::optional<Addr> address{};  ///< an address of the program; the page that holds it

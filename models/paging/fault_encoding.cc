@@ -26,6 +26,7 @@ std::uint8_t arm_status(const Fault& fault) {
     case FaultCause::address_size: return at_level(0b000000);
     case FaultCause::access_flag: return at_level(0b001000);
     case FaultCause::permission:
+    case FaultCause::withheld:
     case FaultCause::dirty_flag: return at_level(0b001100);
     case FaultCause::access_error: return at_level(0b010100);
     case FaultCause::poison: return at_level(0b011100);

@@ -8,6 +8,7 @@
 
 #include "pagoda/base/access.h"
 #include "pagoda/paging/page_format.h"
+#include "pagoda/paging/rights.h"
 
 namespace pagoda {
 
@@ -48,6 +49,18 @@ struct ArmControls {
   std::uint64_t mair = 0x000000000044bbff;  ///< attribute 0 write-back, 1 write-through, 2 non-cacheable, 3 device
 };
 
+/// Fields of leaf entries that this reader honours beside the format's own permissions, in bits that the format leaves to
+/// software: an IOMMU's control of DMA. A permission is withheld from an access if one of its bits is set; implicit
+/// accesses (table entries of an earlier stage) are not concerned, nor are entries that point to tables.
+struct WithheldRights {
+  std::uint64_t no_read = 0;  ///< nor fetch
+  std::uint64_t no_write = 0;
+
+  Rights of(std::uint64_t leaf) const {
+    return when((leaf & no_read) != 0, Rights::read | kExecuteBoth) | when((leaf & no_write) != 0, Rights::write);
+  }
+};
+
 struct StageControls {
   /// Physical address width: MAXPHYADDR (x86, EPT) or the output size (Arm). RISC-V entries hold 56 bits regardless.
   std::uint8_t physical_bits = 52;
@@ -55,6 +68,7 @@ struct StageControls {
   X86Controls x86{};
   EptControls ept{};
   ArmControls arm{};
+  WithheldRights withheld{};
 };
 
 /// A stage without a format passes addresses through (RISC-V Bare, paging off).

@@ -171,10 +171,25 @@ void Walk::take(unsigned stage, std::uint64_t value) {
       update(stage, value, Rights::accessed);
     }
   } else if (entry.kind == EntryKind::leaf) {
-    if (admits(stage, granted, value)) settle(stage, entry, granted, value);
+    const Rights offered = offered_by(stage, granted, value);
+    if (admits(stage, offered, value)) {
+      settle(stage, entry, granted, value);
+    } else if (offered != granted) {
+      explain_withheld(stage, granted);
+    }
   } else {
     refuse(entry.cause, stage, Rights::none);
   }
+}
+
+// Of what a leaf and the entries above it grant, what the access may use.
+inline Rights Walk::offered_by(unsigned stage, Rights granted, std::uint64_t leaf) const {
+  return frames_[stage].table == TableAccess::none ? granted & ~stages_[stage].controls.withheld.of(leaf) : granted;
+}
+
+void Walk::explain_withheld(unsigned stage, Rights granted) {
+  if (step_.kind != StepKind::fault || fault_->cause != FaultCause::permission) return;
+  if (check_access(stage, granted) == FaultCause::none) fault_->cause = FaultCause::withheld;
 }
 
 inline void Walk::descend(unsigned stage, const Entry& entry, Rights granted) {
@@ -241,7 +256,8 @@ inline void Walk::settle(unsigned stage, const Entry& entry, Rights granted, std
                                 .level = frame.level,
                                 .rights = granted,
                                 .memory_type = entry.memory_type};
-  if (lookups_) learn_translation(stage);
+  if (lookups_) learn_translation(stage);  // as it is for every kind of access
+  translation_.stages[stage].rights = offered_by(stage, granted, value);
   leave(stage);
 }
 
@@ -307,14 +323,17 @@ void Walk::translated(const StageTranslation& translation) {
     start(stage);
     return;
   }
-  const FaultCause cause = check_access(stage, translation.rights);
+  const Rights offered = offered_by(stage, translation.rights, translation.leaf);
+  const FaultCause cause = check_access(stage, offered);
   if (cause != FaultCause::none) {
     frames_[stage].level = translation.level;
     frames_[stage].entry_memory = translation.leaf_address;
-    refuse(cause, stage, translation.rights);
+    refuse(cause, stage, offered);
+    explain_withheld(stage, translation.rights);
     return;
   }
   translation_.stages[stage] = translation;
+  translation_.stages[stage].rights = offered;
   leave(stage);
 }
 

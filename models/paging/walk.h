@@ -178,6 +178,8 @@ class Walk {
   void arrive(Addr address);
   void ask(StepKind kind, unsigned stage);
   void take(unsigned stage, std::uint64_t value);
+  Rights offered_by(unsigned stage, Rights granted, std::uint64_t leaf) const;
+  void explain_withheld(unsigned stage, Rights granted);
   void descend(unsigned stage, const Entry& entry, Rights granted);
   bool admits(unsigned stage, Rights granted, std::uint64_t value);
   FaultCause check_access(unsigned stage, Rights granted) const;
