@@ -16,12 +16,16 @@
 
 namespace pagoda {
 
+class ConfigInfo;
+
 /// Where the fields lie in the entries of one format; none: the format's entries do not have the field.
 struct DmaControlBits {
   std::optional<std::uint32_t> deny{};
   std::optional<std::uint32_t> deny_read{};
   std::optional<std::uint32_t> deny_write{};
   std::optional<std::uint32_t> copy_on_read{};
+
+  static const ConfigInfo& config_info();
 
   std::uint64_t copies() const { return mask(copy_on_read); }
   WithheldRights withheld() const {
@@ -38,6 +42,8 @@ struct DmaControlLayout {
   DmaControlBits riscv{.deny = 8, .copy_on_read = 9};
   DmaControlBits x86{.deny = 52, .deny_read = 53, .deny_write = 54, .copy_on_read = 55};
   DmaControlBits ept{.deny = 52, .deny_read = 53, .deny_write = 54, .copy_on_read = 55};
+
+  static const ConfigInfo& config_info();
 
   const DmaControlBits& of(Family family) const {
     switch (family) {

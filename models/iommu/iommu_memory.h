@@ -15,6 +15,7 @@ struct IommuPage {
   Addr host = 0;   ///< and of the one that the last stage maps to
   std::uint8_t guest_shift = kUnlimitedShift;
   std::uint8_t host_shift = kUnlimitedShift;
+  std::uint8_t host_leaf_shift = kUnlimitedShift;  ///< as mapped; a copy is of one base page
   Rights guest_rights = kPermissions | kFlags;
   Rights host_rights = kPermissions | kFlags;
   MemoryType memory_type = MemoryType::platform;

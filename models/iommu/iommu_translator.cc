@@ -339,6 +339,7 @@ class Process {
             .host = last.page,
             .guest_shift = first.page_shift,
             .host_shift = last.page_shift,
+            .host_leaf_shift = last.page_shift,
             .guest_rights = first.rights,
             .host_rights = last.rights,
             .memory_type = walk.translation().memory_type};

@@ -13,6 +13,7 @@
 
 #include "pagoda/base/access.h"
 #include "pagoda/base/assoc_array.h"
+#include "pagoda/mmu/tlb_config.h"
 #include "pagoda/paging/page_format.h"
 
 namespace pagoda {
@@ -27,9 +28,9 @@ class PageArray {
     bool evicted;        ///< another page gave way
   };
 
-  /// Adds an array for pages of 2^s bytes for every bit s of `shifts`.
-  void add(const AssocGeometry& geometry, std::uint64_t shifts) {
-    arrays_.push_back({AssocArray<Entry>(geometry), shifts, 0, {}});
+  explicit PageArray(const TlbConfig& config) {
+    add(config.geometry(), config.page_sizes);
+    for (const TlbArrayConfig& array : config.superpages) add(array.geometry(), array.page_sizes);
     for (unsigned shift = 0; shift < homes_.size(); ++shift) homes_[shift] = home_of(shift);
   }
 
@@ -101,6 +102,13 @@ class PageArray {
   static constexpr std::uint64_t kShiftMask = (1u << kShiftBits) - 1;
 
   static std::uint64_t key(Addr input, unsigned shift) { return (input >> shift) << kShiftBits | shift; }
+
+  // An array for these sizes, or for all if there are none.
+  void add(const AssocGeometry& geometry, const std::vector<Bytes>& sizes) {
+    std::uint64_t shifts = sizes.empty() ? ~std::uint64_t{0} : 0;
+    for (const Bytes size : sizes) shifts |= size.count;  // 2^s is bit s
+    arrays_.push_back({AssocArray<Entry>(geometry), shifts, 0, {}});
+  }
 
   // The array that takes the largest part of the page.
   Home home_of(unsigned page_shift) const {

@@ -3,13 +3,6 @@
 namespace pagoda {
 namespace {
 
-std::uint64_t shifts_of(const std::vector<Bytes>& page_sizes) {
-  if (page_sizes.empty()) return ~std::uint64_t{0};
-  std::uint64_t shifts = 0;
-  for (const Bytes size : page_sizes) shifts |= size.count;  // 2^s is bit s
-  return shifts;
-}
-
 // What a look-up for `tag` accepts.
 auto visible_to(AddressSpaceTag tag) {
   return [tag](const TlbEntry& e) { return e.tag.vmid == tag.vmid && (e.global || e.tag.asid == tag.asid); };
@@ -17,10 +10,8 @@ auto visible_to(AddressSpaceTag tag) {
 
 }  // namespace
 
-Tlb::Tlb(const TlbConfig& config, Ps period) : latency_(config.latency.at(period)), ports_(config.ports, period) {
-  pages_.add(config.geometry(), shifts_of(config.page_sizes));
-  for (const TlbArrayConfig& array : config.superpages) pages_.add(array.geometry(), shifts_of(array.page_sizes));
-}
+Tlb::Tlb(const TlbConfig& config, Ps period)
+    : latency_(config.latency.at(period)), pages_(config), ports_(config.ports, period) {}
 
 TlbEntry* Tlb::find(Addr input, AddressSpaceTag tag) {
   TlbEntry* const entry = pages_.find(input, visible_to(tag));

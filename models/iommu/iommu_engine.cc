@@ -1,0 +1,187 @@
+#include "pagoda/iommu/iommu_engine.h"
+
+#include <algorithm>
+
+namespace pagoda {
+
+/// One request's way to what is kept and to memory; keeps its clock.
+class IommuEngine::Port final : public IommuMemory {
+ public:
+  Port(IommuEngine& engine, StructureMemory& memory, TimeSplit& time, Ps start)
+      : engine_(engine), memory_(memory), time_(time), now_(start) {}
+
+  FaultCause load(Addr address, std::span<std::uint64_t> words) override {
+    take_walker();
+    ++engine_.context_reads_;
+    const StructureMemory::Answer answer = memory_.load(address, words, now_);
+    walk_until(answer.done);
+    return answer.refused;
+  }
+  EntryRead read(const Step& step) override {
+    take_walker();
+    ++engine_.table_reads_;
+    EntryRead entry;
+    const StructureMemory::Answer answer = memory_.load(step.address, {&entry.value, 1}, now_);
+    walk_until(answer.done);
+    entry.refused = answer.refused;
+    return entry;
+  }
+  EntryUpdate update(const Step& step) override {
+    take_walker();
+    ++engine_.updates_;
+    const StructureMemory::Answer answer = memory_.compare_and_swap(step.address, step.expected, step.desired, now_);
+    walk_until(answer.done);
+    return {answer.swapped, answer.value, answer.refused};
+  }
+
+  const DeviceContext* find_device(std::uint32_t device) override { return engine_.devices_.find(device, now_, time_); }
+  void keep_device(std::uint32_t device, const DeviceContext& context) override {
+    engine_.devices_.keep(device, context, now_);
+  }
+  const ProcessContext* find_process(std::uint32_t device, std::uint32_t process) override {
+    return engine_.processes_.find(process_id(device, process), now_, time_);
+  }
+  void keep_process(std::uint32_t device, std::uint32_t process, const ProcessContext& context) override {
+    engine_.processes_.keep(process_id(device, process), context, now_);
+  }
+  const IommuPage* find_page(const IommuSpace& space, Addr address) override {
+    return engine_.iotlb_.find(address, space.tag, now_, time_);
+  }
+  void reject_page() override { engine_.iotlb_.reject(); }
+  void keep_page(const IommuSpace& space, Addr address, const IommuPage& page) override {
+    engine_.iotlb_.fill(address, space.tag, page, now_);
+  }
+  WalkHint find_table(const IommuSpace& space, const Step& step) override {
+    take_walker();
+    const WalkCaches::Answer answer = engine_.walk_caches_.look(space.stages[step.stage], step, space.tag, now_);
+    walk_until(answer.done);
+    return answer.hint;
+  }
+  void keep_table(const IommuSpace& space, const Learned& learned) override {
+    engine_.walk_caches_.keep(space.stages[learned.stage], learned, space.tag);
+  }
+
+  Ps now() const { return now_; }
+  bool walks() const { return walks_; }
+  const Servers::Slot& walker() const { return walker_; }
+
+ private:
+  // At the first miss.
+  void take_walker() {
+    if (walks_) return;
+    walks_ = true;
+    walker_ = engine_.walkers_.acquire(now_, engine_.typical_walk_);
+    time_[TimePart::queue] += walker_.start - now_;
+    engine_.walker_wait_ += walker_.start - now_;
+    now_ = walker_.start;
+  }
+  void walk_until(Ps done) {
+    time_[TimePart::walk] += done - now_;
+    now_ = done;
+  }
+
+  IommuEngine& engine_;
+  StructureMemory& memory_;
+  TimeSplit& time_;
+  Ps now_;
+  bool walks_ = false;
+  Servers::Slot walker_{0, 0};
+};
+
+IommuEngine::IommuEngine(const IommuConfig& config, Ps period)
+    : ports_(config.ports, period),
+      requests_(config.requests),
+      devices_(config.device_cache, period),
+      processes_(config.process_cache, period),
+      iotlb_(config.iotlb, period),
+      walk_caches_(config.walker, period),
+      walkers_(config.walker.slots) {
+  setup_.capabilities = config.capabilities.capabilities();
+  setup_.custom_formats = config.capabilities.custom_formats;
+  setup_.dma_control.layout = config.dma_control;
+}
+
+IommuEngine::Outcome IommuEngine::translate(const Job& job, StructureMemory& memory, TimeSplit& time) {
+  const Servers::Slot entry = requests_.acquire(ports_.reserve(job.at), typical_request_);
+  time[TimePart::queue] += entry.start - job.at;
+  request_wait_ += entry.start - job.at;
+
+  Port port(*this, memory, time, entry.start);
+  const Outcome outcome{pagoda::translate(setup_, job.request, port), port.now()};
+
+  ++translations_;
+  requests_.release(job.floor, entry, outcome.done);
+  requests_probe_.during(entry.start, outcome.done);
+  typical_request_ = outcome.done - entry.start;
+  busy_until_ = std::max(busy_until_, outcome.done);
+  if (port.walks()) {
+    const Ps start = port.walker().start;
+    ++walks_;
+    walkers_.release(job.floor, port.walker(), outcome.done);
+    walkers_probe_.during(start, outcome.done);
+    walk_latency_.record(outcome.done - start);
+    typical_walk_ = outcome.done - start;
+  }
+  if (outcome.answer.cause != IommuCause::none) {
+    ++faults_;
+    faults_probe_.count(outcome.done);
+  }
+  return outcome;
+}
+
+void IommuEngine::invalidate(const IotlbInvalidation& what) {
+  iotlb_.invalidate(what);
+  TlbInvalidation tables{.asid = what.process, .globals = !what.process, .later_stages = what.guest_tables};
+  if (what.guest || !what.guest_tables) tables.vmid = what.guest.value_or(IommuSpace::kNoGuest);
+  walk_caches_.invalidate(tables);
+}
+
+void IommuEngine::invalidate_device(std::optional<std::uint32_t> device) {
+  devices_.erase_if([&](std::uint64_t id) { return !device || id == *device; });
+  processes_.erase_if([&](std::uint64_t id) { return !device || id >> 20 == *device; });
+}
+
+void IommuEngine::invalidate_process(std::uint32_t device, std::uint32_t process) {
+  processes_.erase_if([&](std::uint64_t id) { return id == process_id(device, process); });
+}
+
+void IommuEngine::forget() {
+  invalidate_device({});
+  iotlb_.forget();
+  walk_caches_.invalidate({.later_stages = true});
+}
+
+void IommuEngine::visit_stats(StatVisitor& v) {
+  const auto group = [&v](const char* name, auto& part) {
+    v.enter(name);
+    part.visit_stats(v);
+    v.leave();
+  };
+  v.counter("translations", translations_, kCount, "requests translated or refused");
+  v.counter("faults", faults_, kCount, "of these, refused, or granted nothing");
+  v.counter("request_wait", request_wait_, kTimeInNs, "time requests waited for a free entry");
+  group("device_cache", devices_);
+  group("process_cache", processes_);
+  group("iotlb", iotlb_);
+  v.enter("walker");
+  v.counter("walks", walks_, kCount, "requests that went to memory");
+  v.counter("context_reads", context_reads_, kCount, "reads of directories, contexts and MSI tables");
+  v.counter("table_reads", table_reads_, kCount, "page-table entries read");
+  v.counter("updates", updates_, kCount, "accessed and dirty flags set");
+  v.value("reads_per_walk", ratio(context_reads_ + table_reads_, walks_), "", "reads per walk");
+  v.counter("slot_wait", walker_wait_, kTimeInNs, "time requests waited for a free walker");
+  v.distribution("latency", walk_latency_, kTimeInNs, "of a walk, from its slot to its end");
+  walk_caches_.visit_stats(v);
+  v.leave();
+}
+
+void IommuEngine::visit_probes(ProbeVisitor& v) {
+  v.probe("requests", requests_probe_, 16, "requests being translated");
+  v.probe("walkers_busy", walkers_probe_, 16, "walks under way");
+  v.probe("faults", faults_probe_, 32, "faults so far");
+  v.enter("iotlb");
+  iotlb_.visit_probes(v);
+  v.leave();
+}
+
+}  // namespace pagoda

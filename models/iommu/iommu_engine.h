@@ -1,0 +1,95 @@
+// The translating part of an IOMMU in time: what it keeps, its walkers, and the process that uses them.
+//
+// Models: a bounded number of requests at work (more wait); caches of device and process contexts; the IOTLB; per-level
+// walk caches for both stages and a nested TLB; k walkers, of which a request takes one at its first miss and keeps it
+// until it is translated; misses on the same page or context join the walk under way. What a request is answered is the
+// functional process's decision (iommu_translator.h), the same as without time. Does not model: a pipeline of several
+// reads of one walk, prefetching, caches of directory entries above contexts and of MSI table entries.
+//
+// How time is made up: wait for a request entry + look-ups one after the other (device context, process context, IOTLB)
+// + for a miss, wait for a walker, walk-cache look-ups and reads one after the other. A request that a kept page does not
+// suit walks, so faults are found in memory.
+#pragma once
+
+#include "pagoda/base/timeline.h"
+#include "pagoda/iommu/context_cache.h"
+#include "pagoda/iommu/iommu_config.h"
+#include "pagoda/iommu/iommu_translator.h"
+#include "pagoda/iommu/iotlb.h"
+#include "pagoda/mmu/walk_cache.h"
+
+namespace pagoda {
+
+/// Timed access to the IOMMU's structures in memory.
+class StructureMemory {
+ public:
+  struct Answer {
+    Ps done = 0;
+    FaultCause refused = FaultCause::none;  ///< access_error or poison
+    bool swapped = true;                    ///< compare_and_swap only
+    std::uint64_t value = 0;                ///< compare_and_swap only: what memory holds afterwards
+  };
+
+  virtual ~StructureMemory() = default;
+  /// Reads words that lie one after the other.
+  virtual Answer load(Addr address, std::span<std::uint64_t> words, Ps at) = 0;
+  virtual Answer compare_and_swap(Addr address, std::uint64_t expected, std::uint64_t desired, Ps at) = 0;
+};
+
+class IommuEngine {
+ public:
+  struct Job {
+    IommuRequest request;
+    Ps floor = 0;  ///< kernel time
+    Ps at = 0;     ///< when the request arrives
+  };
+  struct Outcome {
+    IommuAnswer answer;
+    Ps done = 0;
+  };
+
+  IommuEngine(const IommuConfig& config, Ps period);
+
+  IommuSetup& setup() { return setup_; }
+  const IommuSetup& setup() const { return setup_; }
+
+  /// Translates; `time` grows by what it takes.
+  Outcome translate(const Job& job, StructureMemory& memory, TimeSplit& time);
+  /// When the translations under way are done.
+  Ps busy_until() const { return busy_until_; }
+
+  void invalidate(const IotlbInvalidation& what);
+  /// Contexts of a device and its processes, or of all devices.
+  void invalidate_device(std::optional<std::uint32_t> device);
+  void invalidate_process(std::uint32_t device, std::uint32_t process);
+  /// Everything.
+  void forget();
+
+  void visit_stats(StatVisitor& visitor);
+  void visit_probes(ProbeVisitor& visitor);
+
+ private:
+  class Port;
+
+  static std::uint64_t process_id(std::uint32_t device, std::uint32_t process) {
+    return std::uint64_t{device} << 20 | process;
+  }
+
+  IommuSetup setup_;
+  Ports ports_;
+  Servers requests_;
+  ContextCache<DeviceContext> devices_;
+  ContextCache<ProcessContext> processes_;
+  Iotlb iotlb_;
+  WalkCaches walk_caches_;
+  Servers walkers_;
+  Ps typical_walk_ = 1;
+  Ps typical_request_ = 1;
+  Ps busy_until_ = 0;
+  std::uint64_t translations_ = 0, faults_ = 0, walks_ = 0, context_reads_ = 0, table_reads_ = 0, updates_ = 0;
+  std::uint64_t request_wait_ = 0, walker_wait_ = 0;
+  Distribution walk_latency_;
+  Probe requests_probe_, walkers_probe_, faults_probe_;
+};
+
+}  // namespace pagoda
