@@ -15,6 +15,7 @@
 #include <tlm>
 
 #include "pagoda/base/access.h"
+#include "pagoda/base/page_response.h"
 
 namespace pagoda {
 
@@ -36,9 +37,6 @@ struct AtsGrant {
   bool global = false;             ///< for all processes of the device
   bool uncached = false;           ///< N: non-snooped
 };
-
-/// PCIe 10.4.2: what becomes of a group of page requests.
-enum class PageResponse : std::uint8_t { success = 0, invalid_request = 1, failure = 15 };
 
 struct AtsMessage : tlm::tlm_extension<AtsMessage> {
   AtsKind kind = AtsKind::translation_request;

@@ -19,20 +19,29 @@ struct IommuCapabilities {
   bool sv57() const { return bit(11); }
   bool svrsw60t59b() const { return bit(14); }
   bool svpbmt() const { return bit(15); }
+  bool sv32x4() const { return bit(16); }
   bool sv39x4() const { return bit(17); }
   bool sv48x4() const { return bit(18); }
   bool sv57x4() const { return bit(19); }
+  bool amo_mrif() const { return bit(21); }
   bool msi_flat() const { return bit(22); }
   bool msi_mrif() const { return bit(23); }
   bool amo_hwad() const { return bit(24); }
   bool ats() const { return bit(25); }
   bool t2gpa() const { return bit(26); }
   bool both_endians() const { return bit(27); }
+  bool messages() const { return igs() != 1; }             ///< IGS: interrupts can be sent as messages ...
+  bool wires() const { return igs() == 1 || igs() == 2; }  ///< ... or signalled by wire
+  bool monitors() const { return bit(30); }                ///< HPM
+  bool debug_translation() const { return bit(31); }       ///< DBG
   unsigned physical_bits() const { return static_cast<unsigned>(value >> 32 & 0x3f); }
   bool pd8() const { return bit(38); }
   bool pd17() const { return bit(39); }
   bool pd20() const { return bit(40); }
   bool qosid() const { return bit(41); }
+  /// The first custom bit, which is Pagoda's: page-specific DMA control and its register dma_control.
+  bool dma_control() const { return bit(56); }
+  unsigned igs() const { return static_cast<unsigned>(value >> 28 & 3); }
 
  private:
   bool bit(unsigned index) const { return (value >> index & 1) != 0; }

@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include "pagoda/iommu/iommu_debug.h"
 #include "pagoda/iommu/iommu_translator.h"
 
 namespace pagoda {
@@ -56,10 +57,6 @@ class CountingMemory final : public IommuMemory {
   VectorMemory& memory_;
   std::uint64_t reads_ = 0;
 };
-
-std::uint64_t pbmt_of(MemoryType type) {
-  return type == MemoryType::non_cacheable ? 1 : type == MemoryType::io ? 2 : 0;
-}
 
 std::uint64_t permissions_of(const IommuAnswer& answer) {
   return (answer.readable ? 1u : 0u) | (answer.writable ? 2u : 0u) | (answer.executable ? 4u : 0u) |
