@@ -1,4 +1,4 @@
-// pagoda translate: replays a file of conformance vectors through the functional MMU.
+// pagoda translate: replays a file of conformance vectors through the functional MMU and IOMMU, or the timed IOMMU.
 #include <array>
 #include <istream>
 #include <streambuf>
@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "pagoda/iommu/conformance/replay_riscv_iommu.h"
+#include "pagoda/iommu/conformance/timed_iommu.h"
 #include "pagoda/workload/decompress.h"
 #include "sc_main/commands.h"
 
@@ -28,13 +29,14 @@ class ByteStreamBuffer final : public std::streambuf {
   std::array<char, 65536> buffer_{};
 };
 
-int translate(const std::string& file) {
+int translate(const std::string& file, bool timed) {
+  const std::vector<VectorKind> timed_kinds{riscv_iommu_kind(make_timed_iommu)};
   DecompressedBytes bytes(std::make_unique<FileBytes>(file), file);
   ByteStreamBuffer buffer(bytes);
   std::istream input(&buffer);
   input.exceptions(std::ios::badbit);  // what the decompressor finds wrong is to reach the user
-  const ReplaySummary done =
-      replay_vectors(input, file, all_vector_kinds(), [](const std::string& line) { fmt::print("{}\n", line); });
+  const ReplaySummary done = replay_vectors(input, file, timed ? timed_kinds : all_vector_kinds(),
+                                            [](const std::string& line) { fmt::print("{}\n", line); });
   for (const auto& [departure, count] : done.departures) {
     fmt::print("{} of the passed agree knowing that {} (the specification says otherwise)\n", count, departure);
   }
@@ -52,7 +54,11 @@ void add_translate(CLI::App& app, Command& chosen) {
       "Exit status 0 only if every vector agrees.");
   auto file = std::make_shared<std::string>();
   command->add_option("file", *file, "The vectors")->required();
-  command->callback([file, &chosen] { chosen = [file] { return translate(*file); }; });
+  auto timed = std::make_shared<bool>(false);
+  command->add_flag(
+      "--timed", *timed,
+      "Put riscv-iommu vectors to the timed IOMMU, each twice, with its caches warm from vector to vector");
+  command->callback([file, timed, &chosen] { chosen = [file, timed] { return translate(*file, *timed); }; });
 }
 
 }  // namespace pagoda

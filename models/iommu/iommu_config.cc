@@ -68,7 +68,7 @@ IommuCapabilities IommuCapabilitiesConfig::capabilities() const {
               flag(19, levels >= 5) | flag(22, msi != MsiTables::none) | flag(23, msi == MsiTables::mrif) |
               flag(24, flag_updates) | flag(25, ats) | flag(26, t2gpa) | flag(30, counters > 0) | flag(31, true) |
               std::uint64_t{physical_bits} << 32 | flag(38, process_bits >= 8) | flag(39, process_bits >= 17) |
-              flag(40, process_bits >= 20);
+              flag(40, process_bits >= 20) | flag(56, true);  // DMA control
   return all;
 }
 

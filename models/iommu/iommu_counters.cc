@@ -99,11 +99,14 @@ void IommuCounters::set_selector(unsigned index, std::uint64_t value) {
 
 void IommuCounters::select() {
   counting_ = {};
+  counts_ = false;
   for (unsigned index = 1; index <= counters_; ++index) {
     const Selector selector{selector_[index]};
     const unsigned event = selector.event();
     const bool countable = event != 0 && (!selector.by_context() || has_context_filter(event));
-    if (countable && (inhibit_ >> index & 1) == 0) counting_[event] |= 1u << index;
+    if (!countable || (inhibit_ >> index & 1) != 0) continue;
+    counting_[event] |= 1u << index;
+    counts_ = true;
   }
 }
 

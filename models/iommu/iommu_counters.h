@@ -42,6 +42,8 @@ class IommuCounters {
   /// `counters` event counters, 1 to 31; the registers of the others are 0.
   IommuCounters(unsigned counters, IommuInterrupts& interrupts) : counters_(counters), interrupts_(interrupts) {}
 
+  /// Whether any counter counts an event.
+  bool counting() const { return counts_; }
   void count(IommuEvent event, const IommuEventSource& source);
   /// So many cycles have passed since the beginning. Less than before: nothing.
   void advance_to(std::uint64_t cycle);
@@ -72,6 +74,7 @@ class IommuCounters {
   std::uint32_t inhibit_ = 0;
   std::array<std::uint64_t, kMostCounters + 1> counter_{};  // the first is not used
   std::array<std::uint64_t, kMostCounters + 1> selector_{};
+  bool counts_ = false;
   std::array<std::uint32_t, kEvents> counting_{};  // by event: the counters that count it if their filters match
 };
 

@@ -20,6 +20,7 @@ class IommuEngine::Port final : public IommuMemory {
   EntryRead read(const Step& step) override {
     take_walker();
     ++engine_.table_reads_;
+    events_.add(step.stage == 0 ? IommuEvent::first_stage_walk : IommuEvent::second_stage_walk);
     EntryRead entry;
     const StructureMemory::Answer answer = memory_.load(step.address, {&entry.value, 1}, now_);
     walk_until(answer.done);
@@ -34,20 +35,32 @@ class IommuEngine::Port final : public IommuMemory {
     return {answer.swapped, answer.value, answer.refused};
   }
 
-  const DeviceContext* find_device(std::uint32_t device) override { return engine_.devices_.find(device, now_, time_); }
+  const DeviceContext* find_device(std::uint32_t device) override {
+    const DeviceContext* const known = engine_.devices_.find(device, now_, time_);
+    if (known == nullptr) events_.add(IommuEvent::device_directory_walk);
+    return known;
+  }
   void keep_device(std::uint32_t device, const DeviceContext& context) override {
     engine_.devices_.keep(device, context, now_);
   }
   const ProcessContext* find_process(std::uint32_t device, std::uint32_t process) override {
-    return engine_.processes_.find(process_id(device, process), now_, time_);
+    const ProcessContext* const known = engine_.processes_.find(process_id(device, process), now_, time_);
+    if (known == nullptr) events_.add(IommuEvent::process_directory_walk);
+    return known;
   }
   void keep_process(std::uint32_t device, std::uint32_t process, const ProcessContext& context) override {
     engine_.processes_.keep(process_id(device, process), context, now_);
   }
   const IommuPage* find_page(const IommuSpace& space, Addr address) override {
-    return engine_.iotlb_.find(address, space.tag, now_, time_);
+    events_.tag = space.tag;
+    const IommuPage* const known = engine_.iotlb_.find(address, space.tag, now_, time_);
+    if (known == nullptr) events_.add(IommuEvent::tlb_miss);
+    return known;
   }
-  void reject_page() override { engine_.iotlb_.reject(); }
+  void reject_page() override {
+    engine_.iotlb_.reject();
+    events_.add(IommuEvent::tlb_miss);
+  }
   void keep_page(const IommuSpace& space, Addr address, const IommuPage& page) override {
     engine_.iotlb_.fill(address, space.tag, page, now_);
   }
@@ -64,6 +77,7 @@ class IommuEngine::Port final : public IommuMemory {
   Ps now() const { return now_; }
   bool walks() const { return walks_; }
   const Servers::Slot& walker() const { return walker_; }
+  const Events& events() const { return events_; }
 
  private:
   // At the first miss.
@@ -86,6 +100,7 @@ class IommuEngine::Port final : public IommuMemory {
   Ps now_;
   bool walks_ = false;
   Servers::Slot walker_{0, 0};
+  Events events_;
 };
 
 IommuEngine::IommuEngine(const IommuConfig& config, Ps period)
@@ -95,11 +110,7 @@ IommuEngine::IommuEngine(const IommuConfig& config, Ps period)
       processes_(config.process_cache, period),
       iotlb_(config.iotlb, period),
       walk_caches_(config.walker, period),
-      walkers_(config.walker.slots) {
-  setup_.capabilities = config.capabilities.capabilities();
-  setup_.custom_formats = config.capabilities.custom_formats;
-  setup_.dma_control.layout = config.dma_control;
-}
+      walkers_(config.walker.slots) {}
 
 IommuEngine::Outcome IommuEngine::translate(const Job& job, StructureMemory& memory, TimeSplit& time) {
   const Servers::Slot entry = requests_.acquire(ports_.reserve(job.at), typical_request_);
@@ -107,26 +118,41 @@ IommuEngine::Outcome IommuEngine::translate(const Job& job, StructureMemory& mem
   request_wait_ += entry.start - job.at;
 
   Port port(*this, memory, time, entry.start);
-  const Outcome outcome{pagoda::translate(setup_, job.request, port), port.now()};
+  Outcome outcome;
+  outcome.answer = pagoda::translate(setup_, job.request, port);
+  outcome.done = port.now();
+  outcome.events = port.events();
 
   ++translations_;
   requests_.release(job.floor, entry, outcome.done);
   requests_probe_.during(entry.start, outcome.done);
   typical_request_ = outcome.done - entry.start;
   busy_until_ = std::max(busy_until_, outcome.done);
-  if (port.walks()) {
-    const Ps start = port.walker().start;
-    ++walks_;
-    walkers_.release(job.floor, port.walker(), outcome.done);
-    walkers_probe_.during(start, outcome.done);
-    walk_latency_.record(outcome.done - start);
-    typical_walk_ = outcome.done - start;
-  }
+  if (port.walks()) leave_walker(port, job.floor);
   if (outcome.answer.cause != IommuCause::none) {
     ++faults_;
     faults_probe_.count(outcome.done);
   }
   return outcome;
+}
+
+void IommuEngine::leave_walker(const Port& port, Ps floor) {
+  const Ps start = port.walker().start;
+  ++walks_;
+  walkers_.release(floor, port.walker(), port.now());
+  walkers_probe_.during(start, port.now());
+  typical_walk_ = port.now() - start;
+  walk_latency_.record(typical_walk_);
+}
+
+IommuEngine::Context IommuEngine::find_device(std::uint32_t device, Ps floor, Ps at, StructureMemory& memory,
+                                              TimeSplit& time) {
+  Port port(*this, memory, time, at);
+  Context found;
+  found.cause = pagoda::find_device(setup_, device, port, found.device);
+  found.done = port.now();
+  if (port.walks()) leave_walker(port, floor);
+  return found;
 }
 
 void IommuEngine::invalidate(const IotlbInvalidation& what) {

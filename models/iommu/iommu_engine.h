@@ -14,6 +14,7 @@
 #include "pagoda/base/timeline.h"
 #include "pagoda/iommu/context_cache.h"
 #include "pagoda/iommu/iommu_config.h"
+#include "pagoda/iommu/iommu_counters.h"
 #include "pagoda/iommu/iommu_translator.h"
 #include "pagoda/iommu/iotlb.h"
 #include "pagoda/mmu/walk_cache.h"
@@ -43,22 +44,38 @@ class IommuEngine {
     Ps floor = 0;  ///< kernel time
     Ps at = 0;     ///< when the request arrives
   };
+  /// What a request has caused, for performance counters: bits by IommuEvent, and the space it turned out to be in.
+  struct Events {
+    std::uint32_t happened = 0;
+    AddressSpaceTag tag{IommuSpace::kNoProcess, IommuSpace::kNoGuest};
+
+    void add(IommuEvent event) { happened |= 1u << static_cast<unsigned>(event); }
+  };
   struct Outcome {
     IommuAnswer answer;
+    Ps done = 0;
+    Events events;
+  };
+  struct Context {
+    IommuCause cause = IommuCause::none;
+    DeviceContext device;
     Ps done = 0;
   };
 
   IommuEngine(const IommuConfig& config, Ps period);
 
-  IommuSetup& setup() { return setup_; }
-  const IommuSetup& setup() const { return setup_; }
+  void set_setup(const IommuSetup& setup) { setup_ = setup; }
 
   /// Translates; `time` grows by what it takes.
   Outcome translate(const Job& job, StructureMemory& memory, TimeSplit& time);
+  /// Finds the context of a device, for its page requests.
+  Context find_device(std::uint32_t device, Ps floor, Ps at, StructureMemory& memory, TimeSplit& time);
   /// When the translations under way are done.
   Ps busy_until() const { return busy_until_; }
 
   void invalidate(const IotlbInvalidation& what);
+  /// All pages, as when DMA control is switched.
+  void forget_pages() { iotlb_.forget(); }
   /// Contexts of a device and its processes, or of all devices.
   void invalidate_device(std::optional<std::uint32_t> device);
   void invalidate_process(std::uint32_t device, std::uint32_t process);
@@ -71,6 +88,7 @@ class IommuEngine {
  private:
   class Port;
 
+  void leave_walker(const Port& port, Ps floor);
   static std::uint64_t process_id(std::uint32_t device, std::uint32_t process) {
     return std::uint64_t{device} << 20 | process;
   }

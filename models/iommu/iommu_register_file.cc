@@ -64,6 +64,8 @@ const char* IommuRegisterFile::problem(const Options& options) {
 
 IommuRegisterFile::IommuRegisterFile(const Options& options, Listener& listener)
     : capabilities_((problem(options) != nullptr ? throw UserError(problem(options)) : options.capabilities)),
+      custom_formats_(options.custom_formats),
+      dma_layout_(options.dma_control),
       device_id_bits_(options.device_id_bits),
       ppn_mask_(low_mask(capabilities_.physical_bits() - kPageShift) << 10),
       listener_(listener),
@@ -114,6 +116,7 @@ std::uint64_t IommuRegisterFile::read_word(std::uint32_t word) const {
     case kTrResponse: return tr_response_;
     case kIommuQosid: return qosid_;
     case kDmaControl: return dma_control_;
+    case kDmaCopies: return dma_copies_;
     case kIcvec: return interrupts_.vectors();
     default: return read_array(word);
   }
@@ -169,7 +172,8 @@ void IommuRegisterFile::write_word(std::uint32_t word, const Write& write) {
     case kIommuQosid:
       if (capabilities_.qosid() && write.low()) qosid_ = write.low_value() & kQosidMask;
       break;
-    case kDmaControl: write_dma_control(write); break;
+    case kDmaControl: write_dma_register(dma_control_, kDmaControlMask, write); break;
+    case kDmaCopies: write_dma_register(dma_copies_, ppn_mask_ >> 10 << kPageShift, write); break;
     case kIcvec: interrupts_.set_vectors(write.over(interrupts_.vectors())); break;
     default: write_array(word, write);
   }
@@ -253,9 +257,9 @@ void IommuRegisterFile::answer_translation(const IommuAnswer& answer) {
   tr_req_ctl_ &= ~kGo;
 }
 
-void IommuRegisterFile::write_dma_control(const Write& write) {
+void IommuRegisterFile::write_dma_register(std::uint64_t& target, std::uint64_t legal, const Write& write) {
   if (!capabilities_.dma_control()) return;
-  dma_control_ = write.over(dma_control_) & kDmaControlMask;
+  target = write.over(target) & legal;
   listener_.dma_control_written();
 }
 
@@ -265,7 +269,9 @@ IommuSetup IommuRegisterFile::setup() const {
                        .guest_32bit = (fctl_ & kGuest32) != 0,
                        .big_endian_writable = capabilities_.both_endians(),
                        .guest_32bit_writable = capabilities_.sv32x4()},
-          .directory = directory()};
+          .directory = directory(),
+          .custom_formats = custom_formats_,
+          .dma_control = {.layout = dma_layout_, .enabled = dma_control_ != 0, .copies = dma_copies_}};
 }
 
 std::endian IommuRegisterFile::byte_order() const {

@@ -1,9 +1,9 @@
 // The registers of a RISC-V IOMMU as software sees them, with the queues, interrupts and counters behind them; no time.
 //
 // Models: RISC-V IOMMU Architecture Specification 1.0, "Memory-mapped register interface" and "Debug support": every
-// register of the layout, what of it can be written, what writing starts. One custom register, if the first custom bit
-// of capabilities (56) is set: dma_control at offset 688, the first of the range for custom use, 8 bytes. Its bit 0
-// enables page-specific DMA control, the rest is 0.
+// register of the layout, what of it can be written, what writing starts. Two custom registers of 8 bytes, if the first
+// custom bit of capabilities (56) is set: dma_control at offset 688, the first of the range for custom use, whose bit 0
+// enables page-specific DMA control, and dma_copies behind it, the address of the table of copies (dma_control.h).
 //
 // What has to be done because of a write, its owner is told through Listener, from within write() and when the
 // registers already say so. The owner says in turn when it is done: directory_ready(), IommuQueue::switch_done(),
@@ -40,6 +40,8 @@ class IommuRegisterFile {
     unsigned device_id_bits = 24;  ///< 1 to 24: directories that these need can be set in ddtp, and smaller ones
     unsigned vector_bits = 4;      ///< 0 to 4: writable bits of each cause in icvec
     unsigned event_counters = 31;  ///< 1 to 31, with capabilities.HPM
+    bool custom_formats = false;   ///< of page tables, see IommuSetup
+    DmaControlLayout dma_control{};
   };
 
   class Listener : public InterruptSink {
@@ -53,6 +55,7 @@ class IommuRegisterFile {
     virtual void commands_waiting() = 0;
     /// Software asks for translation_request(). Ends with answer_translation().
     virtual void translation_requested() = 0;
+    /// dma_control or dma_copies.
     virtual void dma_control_written() = 0;
   };
 
@@ -68,8 +71,8 @@ class IommuRegisterFile {
   std::optional<std::uint64_t> read(std::uint32_t offset, unsigned bytes) const;
   bool write(std::uint32_t offset, unsigned bytes, std::uint64_t value);
 
+  /// What the registers say of how to translate.
   IommuSetup setup() const;
-  bool page_dma_control() const { return dma_control_ != 0; }
   /// The order of bytes in queues.
   std::endian byte_order() const;
   /// A command as fetched.
@@ -109,11 +112,13 @@ class IommuRegisterFile {
   void write_index(IommuQueue& queue, std::uint32_t value);
   void write_csr(IommuQueue& queue, std::uint32_t value);
   void write_translation_control(const Write& write);
-  void write_dma_control(const Write& write);
+  void write_dma_register(std::uint64_t& target, std::uint64_t legal, const Write& write);
   bool legal(IommuMode mode) const;
   DeviceDirectory directory() const { return DeviceDirectory::of(ddtp_); }
 
   const IommuCapabilities capabilities_;
+  const bool custom_formats_;
+  const DmaControlLayout dma_layout_;
   const unsigned device_id_bits_;
   const std::uint64_t ppn_mask_;  // in its place in ddtp
   Listener& listener_;
@@ -132,6 +137,7 @@ class IommuRegisterFile {
   std::uint64_t tr_response_ = 0;
   std::uint32_t qosid_ = 0;
   std::uint64_t dma_control_ = 0;
+  std::uint64_t dma_copies_ = 0;
 };
 
 }  // namespace pagoda

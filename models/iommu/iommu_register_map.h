@@ -34,6 +34,7 @@ inline constexpr std::uint32_t kTrReqCtl = 608;    // 8
 inline constexpr std::uint32_t kTrResponse = 616;  // 8
 inline constexpr std::uint32_t kIommuQosid = 624;
 inline constexpr std::uint32_t kDmaControl = 688;  // 8; the first of 72 bytes for custom use
+inline constexpr std::uint32_t kDmaCopies = 696;   // 8; likewise
 inline constexpr std::uint32_t kIcvec = 760;       // 8
 inline constexpr std::uint32_t kMsiCfgTbl = 768;   // 16 entries of: address (8), data (4), vector control (4)
 inline constexpr std::uint32_t kMsiCfgTblEnd = 1024;

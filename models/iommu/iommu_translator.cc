@@ -74,6 +74,15 @@ std::uint8_t transaction_type(const IommuRequest& request) {
   return static_cast<std::uint8_t>(kind + (request.type == IommuRequestType::translated ? 4 : 0));
 }
 
+IommuCause load_words(IommuMemory& memory, Addr address, std::span<std::uint64_t> words, IommuCause denied,
+                      IommuCause corrupt) {
+  switch (memory.load(address, words)) {
+    case FaultCause::none: return IommuCause::none;
+    case FaultCause::poison: return corrupt;
+    default: return denied;
+  }
+}
+
 /// One request's way through the process.
 class Process {
  public:
@@ -104,7 +113,8 @@ class Process {
     if (setup_.directory.mode == IommuMode::bare) {
       return request_.type == IommuRequestType::untranslated ? IommuCause::none : IommuCause::type_disallowed;
     }
-    if (const IommuCause cause = find_device(); cause != IommuCause::none) return cause;
+    const IommuCause no_device = pagoda::find_device(setup_, request_.device_id, memory_, device_);
+    if (no_device != IommuCause::none) return no_device;
     if (request_.type != IommuRequestType::untranslated && !device_.ats()) return IommuCause::type_disallowed;
     const unsigned process_levels = process_directory_levels(TablePointerField::of(device_.fsc).mode);
     if (request_.has_process) {
@@ -129,44 +139,6 @@ class Process {
   }
 
   bool supervisor() const { return request_.has_process && request_.supervisor; }
-
-  IommuCause find_device() {
-    const bool extended = setup_.capabilities.msi_flat();
-    const unsigned leaf_bits = extended ? 6 : 7;
-    const std::uint32_t id = request_.device_id;
-    const std::array<std::uint32_t, 3> index{id & ((1u << leaf_bits) - 1), id >> leaf_bits & 0x1ff,
-                                             id >> (leaf_bits + 9)};
-    const unsigned levels = setup_.directory.levels();
-    for (unsigned level = levels; level < index.size(); ++level) {
-      if (index[level] != 0) return IommuCause::type_disallowed;
-    }
-    if (const DeviceContext* known = memory_.find_device(id)) {
-      device_ = *known;
-      return IommuCause::none;
-    }
-    Addr table = setup_.directory.root;
-    for (unsigned level = levels - 1; level > 0; --level) {
-      DirectoryEntry entry;
-      const IommuCause cause =
-          load(table + index[level] * 8, {&entry.value, 1}, IommuCause::ddt_load_access_fault, IommuCause::ddt_corrupt);
-      if (cause != IommuCause::none) return cause;
-      if (!entry.valid()) return IommuCause::ddt_entry_invalid;
-      if (entry.misconfigured()) return IommuCause::ddt_entry_misconfigured;
-      table = entry.table();
-    }
-    std::array<std::uint64_t, 8> words{};
-    const std::span<std::uint64_t> used(words.data(), DeviceContext::words(setup_.capabilities));
-    const IommuCause cause =
-        load(table + index[0] * used.size_bytes(), used, IommuCause::ddt_load_access_fault, IommuCause::ddt_corrupt);
-    if (cause != IommuCause::none) return cause;
-    DeviceContext device = DeviceContext::of(used);
-    if (!setup_.custom_formats) device.tc &= ~kCustomControl;
-    if (!device.valid()) return IommuCause::ddt_entry_invalid;
-    if (device.misconfigured(setup_)) return IommuCause::ddt_entry_misconfigured;
-    device_ = device;
-    memory_.keep_device(id, device);
-    return IommuCause::none;
-  }
 
   IommuCause find_process(unsigned levels) {
     const std::uint32_t id = request_.has_process ? request_.process_id : 0;
@@ -206,15 +178,7 @@ class Process {
       }
       address = walk.translation().output;
     }
-    return load(address, words, IommuCause::pdt_load_access_fault, IommuCause::pdt_corrupt);
-  }
-
-  IommuCause load(Addr address, std::span<std::uint64_t> words, IommuCause denied, IommuCause corrupt) {
-    switch (memory_.load(address, words)) {
-      case FaultCause::none: return IommuCause::none;
-      case FaultCause::poison: return corrupt;
-      default: return denied;
-    }
+    return load_words(memory_, address, words, IommuCause::pdt_load_access_fault, IommuCause::pdt_corrupt);
   }
 
   const Stage& stage(std::size_t which) const { return space_.stages[which]; }
@@ -473,8 +437,8 @@ class Process {
   IommuCause look_up_msi(Addr guest_physical, StageTranslation& file) {
     const std::uint64_t number = extract(guest_physical >> kPageShift, device_.msi_addr_mask);
     std::array<std::uint64_t, 2> entry{};
-    const IommuCause cause = load(TablePointerField::of(device_.msiptp).table | number * sizeof entry, entry,
-                                  IommuCause::msi_load_access_fault, IommuCause::msi_table_corrupt);
+    const IommuCause cause = load_words(memory_, TablePointerField::of(device_.msiptp).table | number * sizeof entry,
+                                        entry, IommuCause::msi_load_access_fault, IommuCause::msi_table_corrupt);
     if (cause != IommuCause::none) return cause;
     constexpr std::uint64_t kValid = 1;
     constexpr std::uint64_t kCustom = std::uint64_t{1} << 63;
@@ -511,6 +475,43 @@ class Process {
 };
 
 }  // namespace
+
+IommuCause find_device(const IommuSetup& setup, std::uint32_t id, IommuMemory& memory, DeviceContext& found) {
+  const bool extended = setup.capabilities.msi_flat();
+  const unsigned leaf_bits = extended ? 6 : 7;
+  const std::array<std::uint32_t, 3> index{id & ((1u << leaf_bits) - 1), id >> leaf_bits & 0x1ff,
+                                           id >> (leaf_bits + 9)};
+  const unsigned levels = setup.directory.levels();
+  for (unsigned level = levels; level < index.size(); ++level) {
+    if (index[level] != 0) return IommuCause::type_disallowed;
+  }
+  if (const DeviceContext* known = memory.find_device(id)) {
+    found = *known;
+    return IommuCause::none;
+  }
+  Addr table = setup.directory.root;
+  for (unsigned level = levels - 1; level > 0; --level) {
+    DirectoryEntry entry;
+    const IommuCause cause = load_words(memory, table + index[level] * 8, {&entry.value, 1},
+                                        IommuCause::ddt_load_access_fault, IommuCause::ddt_corrupt);
+    if (cause != IommuCause::none) return cause;
+    if (!entry.valid()) return IommuCause::ddt_entry_invalid;
+    if (entry.misconfigured()) return IommuCause::ddt_entry_misconfigured;
+    table = entry.table();
+  }
+  std::array<std::uint64_t, 8> words{};
+  const std::span<std::uint64_t> used(words.data(), DeviceContext::words(setup.capabilities));
+  const IommuCause cause = load_words(memory, table + index[0] * used.size_bytes(), used,
+                                      IommuCause::ddt_load_access_fault, IommuCause::ddt_corrupt);
+  if (cause != IommuCause::none) return cause;
+  DeviceContext device = DeviceContext::of(used);
+  if (!setup.custom_formats) device.tc &= ~kCustomControl;
+  if (!device.valid()) return IommuCause::ddt_entry_invalid;
+  if (device.misconfigured(setup)) return IommuCause::ddt_entry_misconfigured;
+  found = device;
+  memory.keep_device(id, device);
+  return IommuCause::none;
+}
 
 IommuAnswer translate(const IommuSetup& setup, const IommuRequest& request, IommuMemory& memory) {
   return Process(setup, request, memory).run();

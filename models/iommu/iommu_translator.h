@@ -52,6 +52,7 @@ enum class IommuCause : std::uint16_t {
   msi_load_access_fault = 261,
   msi_entry_invalid = 262,
   msi_entry_misconfigured = 263,
+  mrif_access_fault = 264,
   pdt_load_access_fault = 265,
   pdt_entry_invalid = 266,
   pdt_entry_misconfigured = 267,
@@ -60,8 +61,9 @@ enum class IommuCause : std::uint16_t {
   msi_table_corrupt = 270,
   page_table_corrupt = 274,
   // Custom causes.
-  dma_denied = 2048,   ///< DMA control withholds the permission
-  copy_missing = 2049  ///< a page that devices read a copy of has none
+  dma_denied = 2048,          ///< DMA control withholds the permission
+  translated_refused = 2050,  ///< the guard of translated requests has refused one
+  copy_missing = 2049         ///< a page that devices read a copy of has none
 };
 
 struct IommuAnswer {
@@ -81,6 +83,9 @@ struct IommuAnswer {
   bool readable = false, writable = false, executable = false;
   bool untranslated_only = false, global = false, privileged = false;
 };
+
+/// "Process to locate the Device-context": in one of the modes with a directory.
+IommuCause find_device(const IommuSetup& setup, std::uint32_t device_id, IommuMemory& memory, DeviceContext& found);
 
 IommuAnswer translate(const IommuSetup& setup, const IommuRequest& request, IommuMemory& memory);
 

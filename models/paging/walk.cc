@@ -319,7 +319,8 @@ void Walk::continue_at(const TablePointer& pointer) {
 void Walk::translated(const StageTranslation& translation) {
   learned_.kind = Learned::Kind::nothing;
   const unsigned stage = step_.stage;
-  if (!has(translation.rights, needed_flags(frames_[stage].access))) {
+  const Rights dirty = when(asks_for_dirty(stage, translation.rights), Rights::dirty);
+  if (!has(translation.rights, needed_flags(frames_[stage].access) | dirty)) {
     start(stage);
     return;
   }

@@ -9,8 +9,8 @@
 namespace pagoda {
 namespace {
 
-constexpr std::array kCpuKinds{VectorKind{"riscv-mmu vectors v1", "S, R, M, XR, XW, XP, Q", make_riscv_mmu_replayer},
-                               VectorKind{"x86-64 vectors v1", "S, M, XR, XW, XP, Q", make_x86_64_replayer}};
+const std::array kCpuKinds{VectorKind{"riscv-mmu vectors v1", "S, R, M, XR, XW, XP, Q", make_riscv_mmu_replayer},
+                           VectorKind{"x86-64 vectors v1", "S, M, XR, XW, XP, Q", make_x86_64_replayer}};
 
 std::string list_updates(std::span<const VectorUpdate> updates) {
   std::string text = "[";

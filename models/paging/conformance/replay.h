@@ -72,7 +72,7 @@ class VectorReplayer {
 struct VectorKind {
   std::string_view name;     ///< the file's first line, without a leading `# `
   std::string_view records;  ///< its tags, for messages
-  std::unique_ptr<VectorReplayer> (*make)();
+  std::function<std::unique_ptr<VectorReplayer>()> make;
 };
 
 /// `riscv-mmu vectors v1` and `x86-64 vectors v1`.

@@ -196,15 +196,15 @@ TEST(TranslationRegisters, InHalvesTheLowOneStarts) {
 
 TEST(DmaControl, IsTold) {
   File file;
-  EXPECT_FALSE(file.page_dma_control());
+  EXPECT_FALSE(file.setup().dma_control.enabled);
   file.put(688, 4, 1);
-  EXPECT_TRUE(file.page_dma_control());
+  EXPECT_TRUE(file.setup().dma_control.enabled);
   EXPECT_EQ(file.take(), Told{"dma_control"});
   file.put(688, 8, ~0ull & ~bit(0));
-  EXPECT_FALSE(file.page_dma_control());
+  EXPECT_FALSE(file.setup().dma_control.enabled);
   File without(kAll & ~kDmaControl);
   without.put(688, 8, 1);
-  EXPECT_FALSE(without.page_dma_control());
+  EXPECT_FALSE(without.setup().dma_control.enabled);
   EXPECT_EQ(without.take(), Told{});
 }
 

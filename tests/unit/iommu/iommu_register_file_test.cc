@@ -50,6 +50,7 @@ const std::vector<Register>& registers() {
       {"reserved", 632, 8, 0},
       {"reserved", 680, 8, 0},
       {"dma_control", 688, 8, 1, kDmaControl},
+      {"dma_copies", 696, 8, bit_range(55, 12), kDmaControl},
       {"custom", 696, 8, 0},
       {"custom", 752, 8, 0},
       {"icvec", 760, 8, 0xffff},
