@@ -2,10 +2,9 @@
 #pragma once
 
 #include <utility>
-#include <vector>
 
 #include "pagoda/base/downlink.h"
-#include "pagoda/base/transaction.h"
+#include "pagoda/base/payload_part.h"
 
 namespace pagoda {
 
@@ -56,25 +55,13 @@ class PayloadSender {
  private:
   TimedAnswer send_part(const TimedRequest& request, const TranslatedPiece& piece) {
     // A stream that wraps inside a page and one that leaves it cannot both be meant.
-    if (payload_.get_streaming_width() < payload_.get_data_length()) return {piece.at, tlm::TLM_BURST_ERROR_RESPONSE};
-    unsigned char* bytes = payload_.get_data_ptr() == nullptr ? nullptr : payload_.get_data_ptr() + piece.offset;
-    Transaction part;
-    part.prepare(payload_.get_command(), piece.physical, piece.length, bytes);
-    part.attributes.info() = request.info;
-    part.attributes.timing_only = attributes_.timing_only;
-    std::vector<unsigned char> enables;
-    if (const unsigned char* enable = payload_.get_byte_enable_ptr()) {
-      enables.resize(piece.length);
-      for (unsigned i = 0; i < piece.length; ++i) {
-        enables[i] = enable[(piece.offset + i) % payload_.get_byte_enable_length()];
-      }
-      part.payload.set_byte_enable_ptr(enables.data());
-      part.payload.set_byte_enable_length(piece.length);
-    }
+    if (!PayloadPart::possible(payload_)) return {piece.at, tlm::TLM_BURST_ERROR_RESPONSE};
+    PayloadPart part(payload_, attributes_, piece.offset, piece.length, piece.physical);
+    part->attributes.info() = request.info;
     sc_core::sc_time delay = delay_until(piece.at);
-    below_->b_transport(part.payload, delay);
-    *request.time += part.attributes.time;
-    return {local_time(delay), part.payload.get_response_status()};
+    below_->b_transport(part->payload, delay);
+    *request.time += part->attributes.time;
+    return {local_time(delay), part->payload.get_response_status()};
   }
 
   tlm::tlm_generic_payload& payload_;

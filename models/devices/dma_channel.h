@@ -1,0 +1,114 @@
+// How a device's transfers become requests: the part of a DMA engine that needs no SystemC.
+//
+// Models: transfers are cut at multiples of the request size (so no request crosses a page) and issued in the order in
+// which they were started, one per interval, while fewer than so many requests are under way; a request is under way
+// from its issue to its answer and requests end in any order. With an address translation cache a request is translated
+// first and goes out with the host's address. Where the host grants no translation, the device asks for the page (PCI
+// Express Base Specification 5.0, 10.4) and the request waits, under way, while others pass; after the response its
+// translation is asked for again. A device that makes no page requests gives the request up. Does not model:
+// priorities, several queues of requests, order of requests to the same address.
+//
+// A transfer ends when its last request is answered. After a request that is refused or given up, the rest of its
+// transfer is not issued.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "pagoda/devices/agenda.h"
+#include "pagoda/devices/atc.h"
+#include "pagoda/devices/dma_config.h"
+#include "pagoda/devices/dma_job.h"
+#include "pagoda/devices/host_port.h"
+#include "pagoda/devices/page_requests.h"
+
+namespace pagoda {
+
+class DmaChannel final : private AgendaTask {
+ public:
+  DmaChannel(const DmaConfig& config, Agenda& agenda, HostPort& host);
+
+  /// From a task of the agenda that runs at `at`.
+  void start(DmaJob& job, Ps at);
+  /// The host's response to a page request arrives at `at`. False if no such request is under way.
+  bool answer_page_request(std::uint16_t group, PageResponse response, Ps at);
+  /// See Atc::invalidate(). Nothing if the device has no ATC.
+  std::optional<Ps> invalidate(const AtcInvalidation& what, Ps at);
+  /// Kernel time: no request is made before it any more.
+  void set_floor(Ps now) { floor_ = now; }
+
+  /// Requests that wait for a page.
+  std::size_t blocked() const { return blocked_.size(); }
+  /// The latencies of all requests carried out, and the parts they were accounted to; they must agree.
+  Ps summed_latency() const { return latency_.sum(); }
+  Ps accounted_time() const { return time_.total(); }
+
+  void visit_stats(StatVisitor& visitor);
+  void visit_probes(ProbeVisitor& visitor);
+
+ private:
+  struct Request {
+    DmaJob* job;
+    Addr address;
+    std::uint32_t bytes;
+    std::uint32_t page_requests = 0;  // made for it
+    Ps issued;
+    TimeSplit time{};
+  };
+  // A request that waits for a page.
+  struct Blocked final : AgendaTask {
+    Blocked(DmaChannel& in, const Request& waiting, Ps at) : channel(in), request(waiting), since(at) {}
+    void run(Ps at) override { channel.resume(*this, at); }
+
+    DmaChannel& channel;
+    Request request;
+    Ps since;
+    std::optional<std::uint16_t> group;    // that asks for its page; none: it waits until another is answered
+    std::optional<PageResponse> response;  // to that
+    bool scheduled = false;
+  };
+
+  void run(Ps at) override;
+  void schedule(Ps at);
+  void retire(Ps at);
+  void issue(Ps at);
+  void attempt(Request& request, Ps at);
+  void finish(Request& request, Ps done, DmaStatus status);
+  void block(Request& request, Ps at);
+  void ask_for_page(Blocked& blocked, Ps at);
+  void resume(Blocked& blocked, Ps at);
+  Request release(Blocked& blocked, Ps at);
+  void wake(Blocked& blocked, Ps at);
+  void wake_waiting(Ps at);
+  TimedRequest request_of(Request& request, TimeSplit& time);
+  unsigned char* bytes_of(const Request& request) const;
+
+  Agenda& agenda_;
+  HostPort& host_;
+  std::uint32_t requester_;
+  DmaSpace space_;
+  std::uint64_t request_size_;
+  std::size_t limit_;
+  Ps interval_;
+  std::optional<Atc> atc_;
+  std::uint32_t page_request_attempts_;
+  PageRequests pages_;
+
+  std::deque<DmaJob*> jobs_;     // with requests still to issue
+  std::vector<Ps> completions_;  // a heap: when each request under way ends, unless it is blocked
+  std::vector<std::unique_ptr<Blocked>> blocked_;
+  Ps next_issue_ = 0;
+  Ps floor_ = 0;
+  bool scheduled_ = false;
+  Fault fault_;  // of the request last refused
+
+  std::uint64_t reads_ = 0, writes_ = 0, bytes_ = 0, refused_ = 0, not_granted_ = 0, waited_for_page_ = 0,
+                page_wait_ = 0, outstanding_max_ = 0;
+  Distribution latency_;
+  TimeSplit time_;
+  Probe outstanding_probe_, blocked_probe_;
+};
+
+}  // namespace pagoda
