@@ -50,6 +50,7 @@ BundleManager::Status BundleManager::unmap(TenantId tenant, const DeviceSet& dev
   list(known->second, false);
   known->second.references.remove(tenant, devices);
   count_references(devices, 1, false);
+  forget(page, devices, {});
   settle(known);
   return waiting_.contains(page) ? Status::waits_for_id : Status::ok;
 }
@@ -69,6 +70,7 @@ BundleManager::Status BundleManager::change(TenantId tenant, const DeviceSet& fr
   known->second.references = std::move(changed);
   count_references(from, 1, false);
   count_references(to, 1, true);
+  forget(page, from, to);
   settle(known);
   return waiting_.contains(page) ? Status::waits_for_id : Status::ok;
 }
@@ -82,6 +84,7 @@ BundleManager::Status BundleManager::revoke(TenantId tenant, Addr page) {
   for (const PageReferences::Reference& reference : known->second.references.remove_all(tenant)) {
     unmaps_ += reference.count;
     count_references(reference.devices, reference.count, false);
+    forget(page, reference.devices, {});
   }
   settle(known);
   return waiting_.contains(page) ? Status::waits_for_id : Status::ok;
@@ -147,10 +150,6 @@ void BundleManager::move(Addr page, Page& record, BundleId to) {
   ++moves_;
   record.bundle = to;
   due_.page(page);
-  const DeviceSet& left = pool_.devices(to);
-  for (const DeviceRight& right : pool_.devices(from)) {
-    if (!has(left.of(right.device), right.rights)) due_.device(right.device, page);
-  }
   if (pool_.remove_page(from, due_.ticket())) {
     ++freed_;
     due_.bundle(from);
@@ -166,6 +165,13 @@ void BundleManager::list(const Page& record, bool enter) {
     auto& bundles = tenants_[tenant];
     if (--bundles[record.bundle] == 0) bundles.erase(record.bundle);
     if (bundles.empty()) tenants_.erase(tenant);
+  }
+}
+
+// A device may have cached the translation that the reference is, whatever other references to the page there are.
+void BundleManager::forget(Addr page, const DeviceSet& before, const DeviceSet& now) {
+  for (const DeviceRight& right : before) {
+    if (!has(now.of(right.device), right.rights)) due_.device(right.device, page);
   }
 }
 

@@ -109,6 +109,7 @@ class BundleManager {
   void move(Addr page, Page& record, BundleId to);
   void settle(Pages::iterator page);
   void list(const Page& record, bool enter);
+  void forget(Addr page, const DeviceSet& before, const DeviceSet& now);
   void count_references(const DeviceSet& devices, std::uint64_t count, bool more);
 
   struct Recount;

@@ -19,9 +19,11 @@ struct DueInvalidations {
   };
 
   InvalidationTicket ticket = 0;
-  std::vector<PageRange> pages;      ///< of table 1: their ids have changed
-  std::vector<BundleId> bundles;     ///< of table 2: their rows have changed
-  std::vector<DevicePages> devices;  ///< the devices' own translation caches: rights on these pages were taken away
+  std::vector<PageRange> pages;   ///< of table 1: their ids have changed
+  std::vector<BundleId> bundles;  ///< of table 2: their rows have changed
+  /// Of the devices' own translation caches: whatever led there and may no more. Physical pages; those caches know the
+  /// addresses that were translated, and so does who unmapped them.
+  std::vector<DevicePages> devices;
 
   bool empty() const { return pages.empty() && bundles.empty() && devices.empty(); }
 };

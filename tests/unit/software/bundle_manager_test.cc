@@ -112,6 +112,31 @@ TEST_F(BundleManagerTest, SaysWhatHasToBeInvalidated) {
                           DueInvalidations::DevicePages{2, {0x100, 1}}, DueInvalidations::DevicePages{2, {0x103, 1}}));
 }
 
+// Tenant 7's translation in the NIC's cache leads to the page, which stays open to the NIC for tenant 8.
+TEST_F(BundleManagerTest, ADeviceForgetsATranslationAlsoWhereItKeepsItsRights) {
+  BundleManager manager = make();
+  manager.map(7, nic, 0x100);
+  manager.map(8, both, 0x100);
+  finish(manager);
+  manager.unmap(7, nic, 0x100);
+  DueInvalidations due = manager.take_due();
+  EXPECT_THAT(due.devices, ElementsAre(DueInvalidations::DevicePages{1, {0x100, 1}}));
+  EXPECT_THAT(due.pages, IsEmpty());
+  EXPECT_THAT(due.bundles, IsEmpty());
+}
+
+// The page's bundle grants nothing, but translation tables have led the device there, and the cache keeps that.
+TEST_F(BundleManagerTest, ADeviceForgetsATranslationOfAPageThatWaitsForAnId) {
+  layout.bundles = 2;
+  BundleManager manager = make({.exhaustion = Exhaustion::no_access});
+  manager.map(7, nic, 0x100);
+  EXPECT_EQ(manager.map(7, gpu, 0x101), Status::waits_for_id);
+  finish(manager);
+  manager.unmap(7, gpu, 0x101);
+  EXPECT_THAT(manager.take_due().devices, ElementsAre(DueInvalidations::DevicePages{2, {0x101, 1}}));
+  EXPECT_EQ(manager.map(8, nic, 0x101), Status::pending);
+}
+
 TEST_F(BundleManagerTest, AFreedIdRestsUntilItsInvalidationsAreDone) {
   layout.bundles = 3;
   BundleManager manager = make();

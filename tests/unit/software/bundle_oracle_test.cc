@@ -1,7 +1,9 @@
 // Random sequences of mapping, sharing, changing and revoking, against a plain map from page and device to rights: what
 // the guard decides from the tables' bytes through its caches, and every counter against a recount.
+#include <deque>
 #include <map>
 #include <random>
+#include <tuple>
 
 #include <gtest/gtest.h>
 
@@ -25,7 +27,7 @@ struct Case {
   std::uint32_t bundles;
   std::uint32_t devices;
   Exhaustion exhaustion;
-  unsigned batch;  // steps between invalidations
+  unsigned batch;  // steps between invalidations, about
   unsigned seed;
 };
 void PrintTo(const Case& c, std::ostream* out) {
@@ -55,6 +57,9 @@ struct BundleOracle : ::testing::TestWithParam<Case> {
   std::map<Addr, InvalidationTicket> resting;         // pages whose last user is gone
   std::map<BundleId, InvalidationTicket> given_back;  // ids that have vanished from table 1
   std::set<BundleId> used;
+  // What devices' translation caches hold: rights by tenant (its process), device and page.
+  std::map<std::tuple<std::uint32_t, std::uint32_t, Addr>, unsigned> atc;
+  std::deque<DueInvalidations> sent;
   InvalidationTicket open = 1;
   Ps at = 0;
 
@@ -115,8 +120,36 @@ struct BundleOracle : ::testing::TestWithParam<Case> {
     const Bits bits = any_bits();
     const Status status = manager.map(tenant, set_of(bits), page);
     EXPECT_EQ(status == Status::pending, resting.contains(page));
-    if (status == Status::ok || status == Status::waits_for_id) pages[page].push_back({tenant, bits});
+    if (status == Status::ok || status == Status::waits_for_id) {
+      if (!pages.contains(page)) {
+        for (const auto& [where, rights] : atc) EXPECT_NE(std::get<Addr>(where), page) << "a former user still gets in";
+      }
+      pages[page].push_back({tenant, bits});
+    }
     EXPECT_TRUE(GetParam().exhaustion == Exhaustion::deny || status != Status::exhausted);
+  }
+  // What the translation tables of the tenant say.
+  unsigned translated(std::uint32_t tenant, std::uint32_t device, Addr page) const {
+    unsigned rights = 0;
+    const auto known = pages.find(page);
+    if (known == pages.end()) return 0;
+    for (const Reference& reference : known->second) {
+      const auto bits = reference.bits.find(device);
+      if (reference.tenant == tenant && bits != reference.bits.end()) rights |= bits->second;
+    }
+    return rights;
+  }
+  void devices_translate(unsigned count) {
+    for (unsigned i = 0; i < count; ++i) {
+      const std::tuple where{pick(kTenants), pick(layout.devices), any_page()};
+      const unsigned rights = std::apply([this](auto... w) { return translated(w...); }, where);
+      if (rights != 0) atc[where] |= rights;
+    }
+  }
+  void expect_no_stale_translations() {
+    for (const auto& [where, rights] : atc) {
+      EXPECT_EQ(rights & ~std::apply([this](auto... w) { return translated(w...); }, where), 0u);
+    }
   }
   std::pair<Addr, std::size_t> any_reference() {
     auto page = pages.lower_bound(any_page());
@@ -153,14 +186,32 @@ struct BundleOracle : ::testing::TestWithParam<Case> {
     return dropped > 0;
   }
 
-  void invalidate() {
-    const DueInvalidations due = manager.take_due();
-    EXPECT_EQ(due.ticket, open++);
+  // Batches are sent as they are taken, and come to their end in order, some time after.
+  void send() {
+    sent.push_back(manager.take_due());
+    EXPECT_EQ(sent.back().ticket, open++);
+  }
+  void finish_oldest() {
+    const DueInvalidations due = std::move(sent.front());
+    sent.pop_front();
     for (const PageRange& range : due.pages) guard.invalidate_pages(range, 0, at);
     for (const BundleId bundle : due.bundles) guard.invalidate_bundle(bundle, 0, at);
-    manager.invalidations_done(due.ticket);
+    for (const auto& [device, range] : due.devices) {
+      std::erase_if(atc, [&, &gone = device, &from = range](const auto& entry) {
+        return std::get<1>(entry.first) == gone && from.contains(std::get<Addr>(entry.first));
+      });
+    }
     std::erase_if(resting, [&](const auto& page) { return page.second <= due.ticket; });
     std::erase_if(given_back, [&](const auto& id) { return id.second <= due.ticket; });
+    manager.invalidations_done(due.ticket);
+  }
+  // Twice: ids that are free again may go to pages that wait for them, which makes more due.
+  void invalidate_all() {
+    for (int i = 0; i < 2; ++i) {
+      send();
+      while (!sent.empty()) finish_oldest();
+      expect_counters();
+    }
   }
 
   // From table 1's bytes and the oracle's references.
@@ -236,14 +287,17 @@ struct BundleOracle : ::testing::TestWithParam<Case> {
 
 TEST_P(BundleOracle, DecisionsAndCountersAgreeAtEveryStep) {
   for (unsigned i = 1; i <= 1200 && !HasFailure(); ++i) {
+    devices_translate(20);
     step();
     expect_counters();
     ASSERT_NO_THROW(manager.verify());
-    if (i % GetParam().batch != 0) continue;
-    invalidate();  // may give ids to pages that wait for them, which makes more due
-    invalidate();
+    if (pick(GetParam().batch) == 0) send();
+    if (!sent.empty() && pick(2 * GetParam().batch) == 0) finish_oldest();
     expect_counters();
-    expect_decisions(10 * GetParam().batch);
+    if (pick(GetParam().batch) != 0) continue;
+    invalidate_all();
+    expect_no_stale_translations();
+    expect_decisions(25 * GetParam().batch);
   }
   EXPECT_GT(allowed, 200u);
   EXPECT_GT(blocked, 1000u);
@@ -252,8 +306,7 @@ TEST_P(BundleOracle, DecisionsAndCountersAgreeAtEveryStep) {
     manager.remove_tenant(tenant);
     for (Addr page = kFirstPage; page < kFirstPage + kPages; ++page) drop_tenant(tenant, page);
   }
-  invalidate();
-  expect_counters();
+  invalidate_all();
   EXPECT_EQ(manager.pool().live(), 0u);
   EXPECT_EQ(manager.pool().quarantined(), 0u);
   for (Addr word = 0; word < layout.table1_bytes(); word += 8) EXPECT_EQ(memory.store.read(layout.ids + word), 0u);
