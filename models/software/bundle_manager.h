@@ -1,5 +1,5 @@
-// System software's bookkeeping for bundle access control: which pages devices may reach on behalf of which tenant, kept
-// as bundles in the two tables that the IOMMU reads.
+// System software's bookkeeping for bundle access control: which pages devices may reach on behalf of which tenant,
+// kept as bundles in the two tables that the IOMMU reads.
 //
 // Models: a reference for every guest virtual address that points to a page, with the devices that may follow it; a
 // page is open to the devices of all its references together, and belongs to the bundle of exactly that set; sets that

@@ -215,7 +215,7 @@ TEST_F(BundleManagerTest, WithoutIdsAMappingIsDeniedAndChangesNothing) {
   manager.verify();
 }
 
-// The only page of a bundle loses a device: what is left is a new set, its own id is still quarantined, others are used.
+// The only page of a bundle loses a device: what is left is a new set, its own id is still quarantined, the other used.
 TEST_F(BundleManagerTest, TakingRightsAwayNeedsNoId) {
   layout.bundles = 3;
   BundleManager manager = make({.exhaustion = Exhaustion::deny});
