@@ -1,5 +1,8 @@
-// Page tables as the walker of an MMU reaches them: 8-byte accesses below the MMU, with the entries' real bytes.
+// Tables in memory as hardware reaches them that reads tables by itself: a walker's 8-byte accesses and loads of several
+// words, below the module, with the tables' real bytes.
 #pragma once
+
+#include <span>
 
 #include "pagoda/base/downlink.h"
 #include "pagoda/mmu/walker.h"
@@ -11,11 +14,13 @@ class TablePort final : public TableMemory {
   /// Accesses on behalf of `cause`; all of their time is walk time to it.
   TablePort(Downlink& below, const TimedRequest& cause) : below_(below), cause_(cause) {}
 
+  /// Reads the words from `address` on as one access; the answer's value is the first.
+  Answer load(Addr address, std::span<std::uint64_t> words, Ps at);
   Answer read(Addr address, Ps at) override;
   Answer compare_and_swap(Addr address, std::uint64_t expected, std::uint64_t desired, Ps at) override;
 
  private:
-  void access(AccessKind kind, Addr address, Answer& answer, Ps at);
+  void access(AccessKind kind, Addr address, std::span<std::uint64_t> words, Answer& answer, Ps at);
 
   Downlink& below_;
   const TimedRequest& cause_;
