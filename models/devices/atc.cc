@@ -37,10 +37,9 @@ bool concerns(const AtcInvalidation& what, Addr page, const AtcEntry& entry) {
 Atc::Atc(const AtcConfig& config, Ps period)
     : latency_(config.cache.latency.at(period)),
       reads_want_no_write_(config.reads_want_no_write),
+      pages_(config.cache.geometry()),
       ports_(config.cache.ports, period),
-      requests_(config.translation_requests) {
-  pages_.add(config.cache.geometry(), ~std::uint64_t{0});
-}
+      requests_(config.translation_requests) {}
 
 Ps Atc::look(Ps at, TimeSplit& time) {
   const Ps start = ports_.reserve(at);

@@ -12,7 +12,7 @@ constexpr std::uint32_t kCauses = (1u << kIommuInterrupts) - 1;
 
 }  // namespace
 
-IommuInterrupts::IommuInterrupts(unsigned vector_bits, unsigned physical_bits, bool wired, InterruptSink& sink)
+IommuInterrupts::IommuInterrupts(unsigned vector_bits, unsigned physical_bits, bool wired, IommuInterruptSink& sink)
     : vector_mask_((1u << vector_bits) - 1),
       address_mask_(low_mask(physical_bits) & ~Addr{3}),
       wired_(wired),

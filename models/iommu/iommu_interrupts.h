@@ -31,16 +31,16 @@ struct InterruptRequest {
 };
 
 /// Who sends them. May be called from within anything that changes an interrupt's state, after the change.
-class InterruptSink {
+class IommuInterruptSink {
  public:
-  virtual ~InterruptSink() = default;
+  virtual ~IommuInterruptSink() = default;
   virtual void interrupt(const InterruptRequest& request) = 0;
 };
 
 class IommuInterrupts {
  public:
   /// 2^vector_bits vectors, 0 to 4; `physical_bits` limits the addresses of messages.
-  IommuInterrupts(unsigned vector_bits, unsigned physical_bits, bool wired, InterruptSink& sink);
+  IommuInterrupts(unsigned vector_bits, unsigned physical_bits, bool wired, IommuInterruptSink& sink);
 
   /// An event: its pending bit becomes 1, if it is not.
   void raise(IommuInterrupt cause);
@@ -73,7 +73,7 @@ class IommuInterrupts {
   const unsigned vector_mask_;
   const Addr address_mask_;
   bool wired_;
-  InterruptSink& sink_;
+  IommuInterruptSink& sink_;
   std::uint32_t pending_ = 0;
   std::uint32_t conditions_ = 0;  // causes whose condition holds: always pending
   std::uint64_t vectors_ = 0;

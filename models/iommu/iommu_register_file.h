@@ -44,7 +44,7 @@ class IommuRegisterFile {
     DmaControlLayout dma_control{};
   };
 
-  class Listener : public InterruptSink {
+  class Listener : public IommuInterruptSink {
    public:
     /// ddtp.iommu_mode has been written; `before`: the mode until now. Ends with directory_ready().
     virtual void directory_written(IommuMode before) = 0;

@@ -31,7 +31,12 @@ class PageArray {
   explicit PageArray(const TlbConfig& config) {
     add(config.geometry(), config.page_sizes);
     for (const TlbArrayConfig& array : config.superpages) add(array.geometry(), array.page_sizes);
-    for (unsigned shift = 0; shift < homes_.size(); ++shift) homes_[shift] = home_of(shift);
+    find_homes();
+  }
+  /// One array for all sizes.
+  explicit PageArray(const AssocGeometry& geometry) {
+    add(geometry, {});
+    find_homes();
   }
 
   /// The entry of the page around `input` that `match` accepts, or null; counts as a use.
@@ -108,6 +113,10 @@ class PageArray {
     std::uint64_t shifts = sizes.empty() ? ~std::uint64_t{0} : 0;
     for (const Bytes size : sizes) shifts |= size.count;  // 2^s is bit s
     arrays_.push_back({AssocArray<Entry>(geometry), shifts, 0, {}});
+  }
+
+  void find_homes() {
+    for (unsigned shift = 0; shift < homes_.size(); ++shift) homes_[shift] = home_of(shift);
   }
 
   // The array that takes the largest part of the page.

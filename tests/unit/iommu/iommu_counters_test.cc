@@ -12,7 +12,7 @@ constexpr std::uint64_t kDmask = bit(15), kPv = bit(60), kDv = bit(61), kIdt = b
 constexpr std::uint64_t process(std::uint64_t id) { return id << 16; }
 constexpr std::uint64_t device(std::uint64_t id) { return id << 36; }
 
-struct Sent final : InterruptSink {
+struct Sent final : IommuInterruptSink {
   int count = 0;
   void interrupt(const InterruptRequest& /*request*/) override { ++count; }
 };

@@ -11,7 +11,7 @@ namespace {
 
 using enum IommuInterrupt;
 
-struct Interrupts : ::testing::Test, InterruptSink {
+struct Interrupts : ::testing::Test, IommuInterruptSink {
   std::vector<InterruptRequest> sent;
   void interrupt(const InterruptRequest& request) override { sent.push_back(request); }
 

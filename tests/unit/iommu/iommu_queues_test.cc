@@ -11,7 +11,7 @@ using Drop = RecordQueue::Drop;
 
 constexpr unsigned kPhysicalBits = 46;
 
-struct Sent final : InterruptSink {
+struct Sent final : IommuInterruptSink {
   std::vector<InterruptRequest> all;
   void interrupt(const InterruptRequest& request) override { all.push_back(request); }
 };
