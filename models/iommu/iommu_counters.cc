@@ -59,7 +59,7 @@ void IommuCounters::advance_to(std::uint64_t cycle) {
   if (cycle <= now_) return;
   const std::uint64_t passed = cycle - now_;
   now_ = cycle;
-  if ((inhibit_ & 1) != 0) return;
+  if (!counts_cycles()) return;
   const std::uint64_t before = cycles_ & ~kOverflow;
   const bool told = (cycles_ & kOverflow) != 0;
   // The counter has 63 bits.
@@ -69,7 +69,7 @@ void IommuCounters::advance_to(std::uint64_t cycle) {
 }
 
 std::optional<std::uint64_t> IommuCounters::cycles_to_overflow() const {
-  if ((inhibit_ & 1) != 0 || (cycles_ & kOverflow) != 0) return {};
+  if (!counts_cycles() || (cycles_ & kOverflow) != 0) return {};
   return kOverflow - cycles_;
 }
 
@@ -82,7 +82,7 @@ std::uint32_t IommuCounters::overflows() const {
 }
 
 void IommuCounters::set_inhibited(std::uint32_t value) {
-  inhibit_ = value & static_cast<std::uint32_t>(low_mask(counters_ + 1));
+  inhibit_ = counters_ > 0 ? value & static_cast<std::uint32_t>(low_mask(counters_ + 1)) : 0;
   select();
 }
 

@@ -39,7 +39,7 @@ class IommuCounters {
  public:
   static constexpr unsigned kMostCounters = 31;
 
-  /// `counters` event counters, 1 to 31; the registers of the others are 0.
+  /// `counters` event counters, 1 to 31; the registers of the others are 0. None: there is no monitor, nothing counts.
   IommuCounters(unsigned counters, IommuInterrupts& interrupts) : counters_(counters), interrupts_(interrupts) {}
 
   /// Whether any counter counts an event.
@@ -47,7 +47,7 @@ class IommuCounters {
   void count(IommuEvent event, const IommuEventSource& source);
   /// So many cycles have passed since the beginning. Less than before: nothing.
   void advance_to(std::uint64_t cycle);
-  /// Nothing while the cycle counter is inhibited, or its overflow would go unnoticed.
+  /// Nothing while the cycle counter does not count, or its overflow would go unnoticed.
   std::optional<std::uint64_t> cycles_to_overflow() const;
 
   std::uint32_t overflows() const;                      ///< iocountovf
@@ -58,13 +58,14 @@ class IommuCounters {
   std::uint64_t selector(unsigned index) const { return selector_[index]; }
 
   void set_inhibited(std::uint32_t value);
-  void set_cycles(std::uint64_t value) { cycles_ = value; }
+  void set_cycles(std::uint64_t value) { cycles_ = counters_ > 0 ? value : 0; }
   void set_counter(unsigned index, std::uint64_t value);
   void set_selector(unsigned index, std::uint64_t value);
 
  private:
   static constexpr unsigned kEvents = 9;  // with "do not count"
 
+  bool counts_cycles() const { return counters_ > 0 && (inhibit_ & 1) == 0; }
   void select();
 
   const unsigned counters_;

@@ -73,7 +73,7 @@ IommuRegisterFile::IommuRegisterFile(const Options& options, Listener& listener)
       commands_(capabilities_.physical_bits(), interrupts_),
       faults_(capabilities_.physical_bits(), interrupts_),
       page_requests_(capabilities_.physical_bits(), interrupts_),
-      counters_(options.event_counters, interrupts_),
+      counters_(capabilities_.monitors() ? options.event_counters : 0, interrupts_),
       fctl_(capabilities_.messages() ? 0 : kWired) {}
 
 std::optional<std::uint64_t> IommuRegisterFile::read(std::uint32_t offset, unsigned bytes) const {
@@ -110,7 +110,7 @@ std::uint64_t IommuRegisterFile::read_word(std::uint32_t word) const {
     case kCqcsr: return pair(commands_.csr(), faults_.csr());
     case kPqcsr: return pair(ats ? page_requests_.csr() : 0, interrupts_.pending());
     case kIocountovf: return pair(counters_.overflows(), counters_.inhibited());
-    case kIohpmcycles: return capabilities_.monitors() ? counters_.cycles() : 0;
+    case kIohpmcycles: return counters_.cycles();
     case kTrReqIova: return tr_req_iova_;
     case kTrReqCtl: return tr_req_ctl_;
     case kTrResponse: return tr_response_;
@@ -185,7 +185,6 @@ void IommuRegisterFile::write_array(std::uint32_t word, const Write& write) {
     if (capabilities_.messages()) interrupts_.set_table_word(index, write.over(interrupts_.table_word(index)));
     return;
   }
-  if (!capabilities_.monitors()) return;
   if (word == kIocountovf) {
     if (write.high()) counters_.set_inhibited(write.high_value());
   } else if (word == kIohpmcycles) {

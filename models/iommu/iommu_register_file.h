@@ -17,7 +17,8 @@
 // - An unsupported ddtp.iommu_mode leaves the mode as it is. A write of iommu_mode is told even if it changes nothing.
 // - PPNs and addresses have no bits above capabilities.PAS. After reset everything is 0, but for fctl.WSI if there are
 //   only wires. fctl.GXL can be written if capabilities.Sv32x4 is set.
-// Does not model: access while fctl is changed with queues on, or reset other than by making a new one.
+// - fctl can be written at any time, also while queues are on.
+// Does not model: a reset, other than by making a new file.
 #pragma once
 
 #include <array>

@@ -139,6 +139,20 @@ TEST(Counters, ThoseThatAreNotThereAreZero) {
   EXPECT_EQ(monitor.counters.counter(3), 0u);
 }
 
+TEST(Counters, WithoutAMonitorNothingCounts) {
+  Monitor monitor(0);
+  monitor.counters.set_inhibited(~0u);
+  monitor.counters.set_cycles(kOf - 1);
+  monitor.counters.set_selector(1, 4);
+  monitor.counters.count(kMiss, kSource);
+  monitor.counters.advance_to(10);
+  EXPECT_EQ(monitor.counters.cycles(), 0u);
+  EXPECT_EQ(monitor.counters.inhibited(), 0u);
+  EXPECT_EQ(monitor.counters.overflows(), 0u);
+  EXPECT_EQ(monitor.counters.cycles_to_overflow(), std::nullopt);
+  EXPECT_FALSE(monitor.pending());
+}
+
 TEST(Counters, AnOverflowIsToldOnce) {
   Monitor monitor;
   monitor.counters.set_selector(5, 4);
