@@ -55,12 +55,13 @@ class GuardLedger {
   Probe under_way_, blocked_probe_;
 };
 
-/// Calls `look(page, at)` for each page of a request, the next when the one before is decided, until one is blocked.
-/// `look` returns a Decision, as this does.
 struct GuardDecision {
   Blocked why;
   Ps done;
 };
+
+/// Asks `look(page, at)`, a GuardDecision, for each page of a request, the next when the one before is decided, until
+/// one is blocked.
 template <class Look>
 GuardDecision for_each_page(const TranslatedGuard::Request& request, unsigned page_shift, Ps at, Look look) {
   const Addr last = request.address + (request.bytes == 0 ? 0 : request.bytes - 1);

@@ -233,8 +233,9 @@ struct BundleOracle : ::testing::TestWithParam<Case> {
       }
       for (const std::uint32_t tenant : tenants) ++of_tenant[tenant][id];
     }
+    for (const auto& [id, count] : in_bundle) EXPECT_TRUE(count == 0 || id < manager.pool().first_untouched()) << id;
     std::uint64_t sum = 0;
-    for (BundleId id = 0; id < layout.bundles; ++id) {
+    for (BundleId id = 0; id < manager.pool().first_untouched(); ++id) {
       const bool live = manager.pool().state(id) == BundlePool::State::live;
       if (live) {
         EXPECT_EQ(manager.pool().pages(id).value(), in_bundle[id]) << id;
@@ -290,7 +291,9 @@ TEST_P(BundleOracle, DecisionsAndCountersAgreeAtEveryStep) {
     devices_translate(20);
     step();
     expect_counters();
-    ASSERT_NO_THROW(manager.verify());
+    if (i % 8 == 0) {
+      ASSERT_NO_THROW(manager.verify());
+    }
     if (pick(GetParam().batch) == 0) send();
     if (!sent.empty() && pick(2 * GetParam().batch) == 0) finish_oldest();
     expect_counters();
