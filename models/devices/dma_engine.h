@@ -69,6 +69,7 @@ class DmaEngine : public Module, private HostPort, private DeviceServices {
   TimedAnswer send(AtsMessage& message, const TimedRequest& cause, Ps at);
 
   DmaChannel& channel() override { return channel_; }
+  Ps floor() const override { return kernel_now(); }
   void post(Ps at, AgendaTask& task) override;
   void raise_interrupt(std::uint32_t vector, Ps at) override;
   void finish(Ps at) override;
