@@ -97,10 +97,13 @@ class Bench {
 
   void send_payloads(std::uint32_t device, std::uint64_t pages, std::uint64_t count) {
     Transaction transaction;
+    transaction.prepare(tlm::TLM_READ_COMMAND, 0, 64, nullptr);
+    transaction.attributes.requester = device;
+    transaction.attributes.origin = Origin::dma;
     for (std::uint64_t i = 0; i < count; ++i) {
-      transaction.prepare(tlm::TLM_READ_COMMAND, next_address(pages), 64, nullptr);
-      transaction.attributes.requester = device;
-      transaction.attributes.origin = Origin::dma;
+      transaction.payload.set_address(next_address(pages));
+      transaction.payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+      transaction.attributes.time = {};
       sc_core::sc_time delay = delay_until(now_);
       device_.out->b_transport(transaction.payload, delay);
       if (!transaction.payload.is_response_ok()) fmt::print("refused\n");
