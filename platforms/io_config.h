@@ -1,11 +1,9 @@
-// What a platform file says of devices: their links, their IOMMU, their traffic and how their memory is mapped.
+// What a platform file says of devices: their links, their IOMMU and their traffic.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <boost/describe/enum.hpp>
 
 #include "pagoda/devices/dma_config.h"
 #include "pagoda/interconnect/io_link_config.h"
@@ -14,24 +12,23 @@
 
 namespace pagoda {
 
-/// What a group of equal devices does: transfers from a pattern, whose records say address, size and direction. `gap`
-/// counts nanoseconds before a transfer.
+/// A group of equal devices, each on a link of its own. A record of the traffic is a transfer: loads read host memory,
+/// stores write it; its gap counts nanoseconds.
 struct DeviceConfig {
   std::string name = "device";
-  std::uint32_t count = 1;  ///< with requester numbers from dma.requester on, each on a link of its own
+  std::uint32_t count = 1;  ///< requester numbers follow one another from dma.requester on
   IoLinkConfig link;
   DmaConfig dma;
   PatternConfig traffic{.kind = PatternKind::random, .count = 100'000, .access_size = {64}};
-  bool translated = true;  ///< through page tables of its own, else the IOMMU lets it pass (or there is none)
-  Bytes page_size{4096};
+  std::uint64_t limit = 0;
+  bool translated = true;
 
   static const ConfigInfo& config_info();
 };
 
 struct IoConfig {
-  std::optional<IommuConfig> iommu;
+  std::optional<IommuConfig> iommu = IommuConfig{};
   std::vector<DeviceConfig> devices;
-  std::uint64_t warmup = 0;  ///< transfers of each device before statistics start
 
   static const ConfigInfo& config_info();
 };

@@ -47,6 +47,9 @@ class Os : public Module, public FaultHandler {
   Ps write_protect(ProcessId process, Addr address, std::uint64_t count, Processor& initiator, Ps at);
 
   AddressSpace& space(ProcessId process) { return *processes_[process].space; }
+  /// Physical memory, and what is free of it, for structures of other hardware.
+  ByteStore& memory() { return physical_; }
+  FrameAllocator& frames() { return physical_frames_; }
   const OsConfig& config() const { return config_; }
 
   void visit_stats(StatVisitor& visitor) override;
