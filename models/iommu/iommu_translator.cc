@@ -265,11 +265,13 @@ class Process {
   // Whether memory would give the same answer: the request is granted, and no flag is to be set.
   bool suits(const IommuPage& page) const {
     const WalkRequest request = wanted();
-    const Rights flags = needed_flags(request.access);
+    // The permission itself may be withheld, which the format's rules know nothing of.
+    const Rights needed =
+        needed_flags(request.access) | (request.rights_only ? Rights::none : permission_for(request.access));
     const std::array<Rights, 2> rights{page.guest_rights, page.host_rights};
     for (const Rights own : rights) {
       const bool dirty_wanted = request.want_write && has(own, Rights::write);
-      if (!has(own, flags | when(dirty_wanted, Rights::dirty))) return false;
+      if (!has(own, needed | when(dirty_wanted, Rights::dirty))) return false;
     }
     if (page.copied ? !setup_.dma_control.enabled : reads_copy(page)) return false;
     if (device_.translates_msis() && is_interrupt_file(page.guest_address(request.address))) return false;
@@ -332,7 +334,8 @@ class Process {
     return false;
   }
   bool reads_copy(const IommuPage& page) const {
-    return page.copy_on_read && setup_.dma_control.enabled && has(page.guest_rights & page.host_rights, Rights::read);
+    const Rights granted = page.guest_rights & page.host_rights;
+    return page.copy_on_read && setup_.dma_control.enabled && (granted & (Rights::read | kExecuteBoth)) != Rights::none;
   }
 
   // Puts the copy of a page in its place. A translation request for a page without one is granted nothing, so that the
