@@ -1,6 +1,7 @@
 #include "platforms/loader.h"
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -86,6 +87,17 @@ fs::path program_folder() {
   return error ? fs::path{} : program.parent_path();
 }
 
+void limit(PlatformConfig& config, const std::string& text) {
+  std::uint64_t records = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), records);
+  if (error != std::errc{} || end != text.data() + text.size()) {
+    throw UserError({"--limit", 0}, "limit", fmt::format("`{}` cannot be read", text),
+                    "allowed: a whole number, 0 (no limit) or more");
+  }
+  for (CpuConfig& cpu : config.cpus) cpu.workload.limit = records;
+  for (DeviceConfig& device : config.io.devices) device.limit = records;
+}
+
 PlatformConfig configured(ConfigNode root, const std::string& file, const PlatformRequest& request) {
   if (!request.variant.empty()) apply_variant(root, request.variant);
   for (const std::string& set : request.sets) apply_set(root, set);
@@ -97,6 +109,7 @@ PlatformConfig configured(ConfigNode root, const std::string& file, const Platfo
   resolve_traces(root, fs::absolute(file).parent_path());
   PlatformConfig config;
   bind_config(root, config);
+  if (!request.limit.empty()) limit(config, request.limit);
   return config;
 }
 

@@ -14,6 +14,7 @@ struct PlatformRequest {
   std::string variant;            ///< empty: the platform as it is
   std::vector<std::string> sets;  ///< PATH=VALUE
   std::string trace;              ///< run on every core instead of its workload
+  std::string limit;              ///< records of each core's workload and transfers of each device; empty: all
 };
 
 /// The configuration, with trace paths made absolute. Errors: UserError with file and line.

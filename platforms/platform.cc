@@ -53,6 +53,7 @@ Platform::Platform(const PlatformConfig& config)
   build_memory(config_);
   os_ = std::make_unique<Os>("os", config_.os, config_.hypervisors, bytes_, config_.seed);
   build_cpus(config_);
+  build_io(config_);
 }
 
 Platform::~Platform() = default;
@@ -113,27 +114,38 @@ void Platform::start_program(const CpuConfig& config, Cpu& cpu, Os::ProcessId pr
   os_->assign(cpu, process);
   if (config_.warmup > 0) {
     ++warming_up_;
-    cpu.call_after(config_.warmup, [this] { core_finished_warm_up(); });
+    cpu.call_after(config_.warmup, [this, &cpu] { finish_warm_up(cpu.program_time()); });
   }
 }
 
-void Platform::core_finished_warm_up() {
+void Platform::build_io(const PlatformConfig& config) {
+  if (config.io.devices.empty()) return;
+  io_ = std::make_unique<IoComplex>("io", config.io, *os_, *bus_, config.seed);
+  if (config.warmup == 0) return;
+  warming_up_ += static_cast<unsigned>(io_->devices());
+  io_->call_after(config.warmup, [this] { finish_warm_up(io_->end_time()); });
+}
+
+// Of one core or device, at this time.
+void Platform::finish_warm_up(Ps at) {
+  measured_from_ = std::max(measured_from_, at);
   if (--warming_up_ > 0) return;
   StatReset reset;
   visit_all_stats(reset);
-  for (const auto& cpu : cpus_) measured_from_ = std::max(measured_from_, cpu->program_time());
+  if (io_) io_->start_measuring(measured_from_);
 }
 
 void Platform::record(const std::string& vcd_path) { recorder_ = std::make_unique<VcdRecorder>(vcd_path); }
 
 void Platform::run(const std::function<void(double)>& progress) {
   tlm::tlm_global_quantum::instance().set(to_sc_time(config_.quantum.ps));
-  std::size_t running = cpus_.size();
-  for (const auto& cpu : cpus_) {
-    cpu->on_finish([&running] {
-      if (--running == 0) sc_core::sc_pause();
-    });
-  }
+  const std::size_t programs = cpus_.size() + (io_ ? io_->devices() : 0);
+  std::size_t running = programs;
+  const auto finished = [&running] {
+    if (--running == 0) sc_core::sc_pause();
+  };
+  for (const auto& cpu : cpus_) cpu->on_finish(finished);
+  if (io_) io_->on_finish(finished);
   // Simulated time goes forward in slices of about the interval at which progress is shown.
   sc_core::sc_time slice(10, sc_core::SC_US);
   while (running > 0 && sc_core::sc_get_status() != sc_core::SC_STOPPED) {
@@ -143,13 +155,14 @@ void Platform::run(const std::function<void(double)>& progress) {
     if (took < kProgressInterval / 2) slice *= 2;
     if (took > kProgressInterval * 2) slice /= 2;
     if (!progress || running == 0) continue;
-    double done = 0;
+    double done = io_ ? io_->progress() : 0;
     for (std::size_t i = 0; i < cpus_.size(); ++i) done += workloads_[i].progress(cpus_[i]->accesses());
-    progress(done / static_cast<double>(cpus_.size()));
+    progress(done / static_cast<double>(programs));
   }
   for (const auto& cpu : cpus_) cpu->rethrow_failure();
+  if (io_) io_->rethrow_failure();
   if (warming_up_ > 0) {
-    throw UserError(fmt::format("a program ended before its warm-up of {} loads and stores", config_.warmup));
+    throw UserError(fmt::format("a program ended before its warm-up of {} accesses", config_.warmup));
   }
   for (const auto& dram : drams_) dram->finish(end_time());
   if (recorder_) recorder_->close();
@@ -159,13 +172,13 @@ void Platform::run(const std::function<void(double)>& progress) {
 Ps Platform::end_time() const {
   Ps end = 0;
   for (const auto& cpu : cpus_) end = std::max(end, cpu->end_time());
-  return end;
+  return io_ ? std::max(end, io_->end_time()) : end;
 }
 
 std::uint64_t Platform::accesses() const {
   std::uint64_t sum = 0;
   for (const auto& cpu : cpus_) sum += cpu->accesses();
-  return sum;
+  return io_ ? sum + io_->transfers() : sum;
 }
 
 StatNode Platform::stats() {
@@ -188,6 +201,7 @@ void Platform::check_invariants() {
                                        cpu->name(), cpu->accounted_time(), cpu->summed_latency()));
     }
   }
+  if (io_) io_->check_invariants();
 }
 
 }  // namespace pagoda

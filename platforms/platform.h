@@ -1,6 +1,7 @@
 // A platform: everything a PlatformConfig describes, built, wired and run.
 //
 //   cores -> MMU -> L1 -> L2 -> bus -> last-level cache -> memory bus -> memory controllers
+//   devices -> links -> IOMMU ----^
 //
 // What is left out in the configuration is left out of the chain. One platform per process: SystemC elaborates once.
 #pragma once
@@ -19,6 +20,7 @@
 #include "pagoda/memory/physical_memory.h"
 #include "pagoda/software/os.h"
 #include "platforms/cpu.h"
+#include "platforms/io_complex.h"
 #include "platforms/platform_config.h"
 #include "platforms/workload.h"
 
@@ -34,20 +36,21 @@ class Platform {
   /// Records all probes; before run().
   void record(const std::string& vcd_path);
 
-  /// Simulates until every core has finished. `progress` is called now and then with the part done, 0 to 1.
+  /// Simulates until every core and device has finished. `progress` is called now and then with the part done, 0 to 1.
   /// Errors: UserError (a trace turns out damaged, memory runs out ...), InvariantError.
   void run(const std::function<void(double)>& progress = {});
 
   /// The results: `simulated_time_ns`, then every module.
   StatNode stats();
-  /// Loads and stores of all cores, warm-up included.
+  /// Loads and stores of all cores and transfers of all devices, warm-up included.
   std::uint64_t accesses() const;
 
  private:
   void build_memory(const PlatformConfig& config);
   void build_cpus(const PlatformConfig& config);
   void start_program(const CpuConfig& config, Cpu& cpu, Os::ProcessId process);
-  void core_finished_warm_up();
+  void build_io(const PlatformConfig& config);
+  void finish_warm_up(Ps at);
   void check_invariants();
   Ps end_time() const;
 
@@ -61,6 +64,7 @@ class Platform {
   std::unique_ptr<Os> os_;
   std::vector<std::unique_ptr<Cpu>> cpus_;
   std::vector<Workload> workloads_;
+  std::unique_ptr<IoComplex> io_;  // if there are devices
   std::unique_ptr<VcdRecorder> recorder_;
   unsigned warming_up_ = 0;
   Ps measured_from_ = 0;

@@ -99,7 +99,8 @@ const ConfigInfo& PlatformConfig::config_info() {
           .field("seed", &PlatformConfig::seed, "seed of everything random")
           .field("quantum", &PlatformConfig::quantum, "how far initiators run ahead of each other; 0 is the reference",
                  in_range(Duration{0}, Duration{kMillisecond}))
-          .field("warmup", &PlatformConfig::warmup, "loads and stores of each core before statistics start")
+          .field("warmup", &PlatformConfig::warmup,
+                 "loads and stores of each core, and transfers of each device, before statistics start")
           .field("clock", &PlatformConfig::clock, "clock of buses and the shared cache",
                  in_range(Frequency{1'000'000}, Frequency{20'000'000'000}))
           .field("cpus", &PlatformConfig::cpus, "groups of cores")
@@ -110,9 +111,13 @@ const ConfigInfo& PlatformConfig::config_info() {
           .field("memory", &PlatformConfig::memory, "memory controllers")
           .field("os", &PlatformConfig::os, "the operating system")
           .field("hypervisors", &PlatformConfig::hypervisors, "hypervisors below it, the guest's own first")
+          .field("io", &PlatformConfig::io, "devices and their IOMMU")
           .field("variants", &PlatformConfig::variants, "changes to compare; the first one is the baseline")
           .check([](const PlatformConfig& c) -> std::optional<ConfigProblem> {
-            if (c.cpus.empty()) return ConfigProblem{"cpus", "is empty", "allowed: at least one group of cores"};
+            if (c.cpus.empty() && c.io.devices.empty()) {
+              return ConfigProblem{"cpus", "is empty, and there is no device",
+                                   "allowed: at least one group of cores, or one of io.devices"};
+            }
             if (c.memory.empty()) return ConfigProblem{"memory", "is empty", "allowed: at least one memory"};
             if (c.hypervisors.size() + 1 > kMaxStages) {
               return ConfigProblem{"hypervisors", "too many translation stages",

@@ -18,6 +18,7 @@
 #include "pagoda/software/os_config.h"
 #include "pagoda/workload/core_config.h"
 #include "pagoda/workload/pattern.h"
+#include "platforms/io_config.h"
 
 namespace pagoda {
 
@@ -98,6 +99,7 @@ struct PlatformConfig {
   std::vector<MemoryConfig> memory{MemoryConfig{}};
   OsConfig os;
   std::vector<HypervisorConfig> hypervisors;
+  IoConfig io;
   std::vector<VariantConfig> variants;
 
   static const ConfigInfo& config_info();

@@ -25,6 +25,7 @@ struct Row {
   const char* statistic;
   const char* label;
 };
+// `device.` stands for the first device.
 constexpr Row kRows[] = {{"simulated_time_ns", "simulated time, ns"},
                          {"cpu0.ipc", "instructions per cycle"},
                          {"cpu0.access_latency.mean", "average access, ns"},
@@ -36,15 +37,24 @@ constexpr Row kRows[] = {{"simulated_time_ns", "simulated time, ns"},
                          {"cpu0.mmu.walker.latency.mean", "  latency, ns"},
                          {"cpu0.mmu.walker.latency.p99", "  p99, ns"},
                          {"cpu0.l1d.hit_rate", "L1D hit rate"},
+                         {"device.payload_rate", "DMA payload, Gb/s"},
+                         {"device.latency.mean", "DMA request, ns"},
+                         {"device.latency.p99", "  p99, ns"},
+                         {"device.atc.hit_rate", "ATC hit rate"},
+                         {"io.iommu.iotlb.hit_rate", "IOTLB hit rate"},
+                         {"io.iommu.walker.latency.mean", "IOMMU walk, ns"},
+                         {"io.iommu.refused", "DMA requests refused"},
                          {"llc.hit_rate", "last-level cache hit rate"},
                          {"memory0.bandwidth", "DRAM bandwidth, GB/s"},
                          {"memory0.bytes_by_origin.walk", "  bytes for walks"},
                          {"memory0.row_hit_rate", "  row hit rate"},
                          {"memory0.energy.total", "  energy, uJ"}};
-constexpr Row kColumns[] = {{"simulated_time_ns", "time, ns"},       {"cpu0.access_latency.mean", "access, ns"},
-                            {"cpu0.mmu.dtlb.hit_rate", "DTLB hits"}, {"cpu0.mmu.stlb.hit_rate", "STLB hits"},
-                            {"cpu0.mmu.walker.walks", "walks"},      {"cpu0.mmu.walker.latency.mean", "walk, ns"},
-                            {"cpu0.l1d.hit_rate", "L1D hits"},       {"memory0.bandwidth", "DRAM GB/s"}};
+constexpr Row kColumns[] = {{"simulated_time_ns", "time, ns"},        {"cpu0.access_latency.mean", "access, ns"},
+                            {"cpu0.mmu.dtlb.hit_rate", "DTLB hits"},  {"cpu0.mmu.stlb.hit_rate", "STLB hits"},
+                            {"cpu0.mmu.walker.walks", "walks"},       {"cpu0.mmu.walker.latency.mean", "walk, ns"},
+                            {"cpu0.l1d.hit_rate", "L1D hits"},        {"device.payload_rate", "DMA Gb/s"},
+                            {"device.latency.mean", "DMA, ns"},       {"io.iommu.iotlb.hit_rate", "IOTLB hits"},
+                            {"io.iommu.walker.walks", "IOMMU walks"}, {"memory0.bandwidth", "DRAM GB/s"}};
 
 std::string figure(double value) {
   if (std::isnan(value)) return "-";
@@ -82,7 +92,14 @@ void Comparison::add(const std::string& variant, const std::filesystem::path& st
   }
 }
 
-const Comparison::Statistic* Comparison::find(const std::string& name) const {
+const Comparison::Statistic* Comparison::find(std::string name) const {
+  if (constexpr std::string_view kDevice = "device."; name.starts_with(kDevice)) {
+    constexpr std::string_view kMark = ".payload_rate";  // what every device has
+    const auto device = std::find_if(statistics_.begin(), statistics_.end(),
+                                     [&](const Statistic& s) { return s.name.ends_with(kMark); });
+    if (device == statistics_.end()) return nullptr;
+    name = device->name.substr(0, device->name.size() - kMark.size() + 1) + name.substr(kDevice.size());
+  }
   const auto found =
       std::find_if(statistics_.begin(), statistics_.end(), [&](const Statistic& s) { return s.name == name; });
   return found == statistics_.end() ? nullptr : &*found;

@@ -27,7 +27,7 @@ class Comparison {
 
   std::string table_by_variant() const;
   std::string table_by_statistic() const;
-  const Statistic* find(const std::string& name) const;
+  const Statistic* find(std::string name) const;
   // Value over the baseline's; NaN if that is 0 or missing.
   static double ratio_of(const Statistic& statistic, std::size_t variant);
 

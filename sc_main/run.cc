@@ -118,7 +118,6 @@ void add_run(CLI::App& app, Command& chosen) {
     RunOptions options;
     std::string quantum;
     std::string seed;
-    std::string limit;
   };
   auto args = std::make_shared<Arguments>();
   RunOptions& options = args->options;
@@ -132,7 +131,8 @@ void add_run(CLI::App& app, Command& chosen) {
   command->add_option("--quantum", args->quantum,
                       "How far cores run ahead of each other, for example 100 ns; 0 is the reference");
   command->add_option("--seed", args->seed, "Seed of everything random");
-  command->add_option("--limit", args->limit, "Run no more than this many records of each core's workload");
+  command->add_option("--limit", options.request.limit,
+                      "Run no more than this many records of each core's workload and transfers of each device");
   command->add_option("--vcd", options.vcd, "Write a waveform, and a GTKWave save file beside it");
   command->add_option("--out", options.out, "Folder for the results (default: pagoda-out/PLATFORM)");
   command->add_flag("--json", options.json, "Print the statistics as JSON instead of the summary");
@@ -142,7 +142,6 @@ void add_run(CLI::App& app, Command& chosen) {
       run.command_line = joined(sc_core::sc_argc(), sc_core::sc_argv());
       if (!args->quantum.empty()) run.request.sets.push_back("quantum=" + args->quantum);
       if (!args->seed.empty()) run.request.sets.push_back("seed=" + args->seed);
-      if (!args->limit.empty()) run.request.sets.push_back("cpus.*.workload.limit=" + args->limit);
       return run.all_variants ? run_all_variants(run) : run_one(run);
     };
   });

@@ -15,13 +15,19 @@ namespace {
 
 constexpr std::size_t kMaxColumns = 8;
 
-// One core's statistics, read by path.
-class CoreFigures {
- public:
-  CoreFigures(const StatNode& stats, std::string core) : stats_(stats), core_(std::move(core)) {}
+constexpr std::array<const char*, kTimeParts> kPartLabels{
+    "  TLB look-ups", "  page-table walks", "  caches", "  buses and links", "  DRAM", "  queueing"};
 
-  bool has(const std::string& path) const { return stats_.find(core_ + "." + path) != nullptr; }
-  double at(const std::string& path) const { return stats_.number(core_ + "." + path); }
+// One core's or device's statistics, read by path.
+class Figures {
+ public:
+  Figures(const StatNode& stats, std::string module) : stats_(stats), module_(std::move(module)) {}
+
+  // Without `io.` in front.
+  std::string name() const { return module_.substr(module_.rfind('.') + 1); }
+
+  bool has(const std::string& path) const { return stats_.find(module_ + "." + path) != nullptr; }
+  double at(const std::string& path) const { return stats_.number(module_ + "." + path); }
   std::string count(const std::string& path) const { return pretty_count(at(path)); }
   std::string ns(const std::string& path) const { return fmt::format("{:.1f}", at(path)); }
   // Hits of all look-ups, with the misses.
@@ -31,77 +37,102 @@ class CoreFigures {
     if (hits + misses == 0) return "-";
     return fmt::format("{:.2f} %", hits / (hits + misses) * 100);
   }
-  std::string per_access(const std::string& sum) const {
-    const double accesses = at("accesses");
+  std::string per_access(const std::string& sum, const std::string& count = "accesses") const {
+    const double accesses = at(count);
     return accesses == 0 ? "-" : fmt::format("{:.2f}", at(sum) / accesses);
   }
 
  private:
   const StatNode& stats_;
-  std::string core_;
+  std::string module_;
 };
 
-using Cell = std::function<std::string(const CoreFigures&)>;
+using Cell = std::function<std::string(const Figures&)>;
 
-class CoreTable {
+class FigureTable {
  public:
-  explicit CoreTable(std::vector<CoreFigures> cores) : cores_(std::move(cores)), table_(header()) {}
+  explicit FigureTable(std::vector<Figures> columns) : columns_(std::move(columns)), table_(header()) {}
 
   void row(const std::string& label, const Cell& cell) {
     std::vector<std::string> line{label};
-    for (const CoreFigures& core : cores_) line.push_back(cell(core));
+    for (const Figures& core : columns_) line.push_back(cell(core));
     table_.add(std::move(line));
   }
   // Only if some core has the structure.
   void hit_row(const std::string& label, const std::string& structure) {
-    const bool any = std::any_of(cores_.begin(), cores_.end(), [&](const CoreFigures& c) {
+    const bool any = std::any_of(columns_.begin(), columns_.end(), [&](const Figures& c) {
       return c.at(structure + ".hits") + c.at(structure + ".misses") > 0;
     });
-    if (any) row(label, [&](const CoreFigures& c) { return c.hit_rate(structure); });
+    if (any) row(label, [&](const Figures& c) { return c.hit_rate(structure); });
   }
   std::string print() const { return table_.print(); }
 
  private:
   std::vector<std::string> header() const {
     std::vector<std::string> line{""};
-    for (std::size_t i = 0; i < cores_.size(); ++i) line.push_back(fmt::format("cpu{}", i));
+    for (const Figures& column : columns_) line.push_back(column.name());
     return line;
   }
 
-  std::vector<CoreFigures> cores_;
+  std::vector<Figures> columns_;
   Table table_;
 };
 
 std::string core_section(const StatNode& stats) {
-  std::vector<CoreFigures> cores;
+  std::vector<Figures> cores;
   while (stats.find(fmt::format("cpu{}", cores.size())) != nullptr && cores.size() < kMaxColumns) {
     cores.emplace_back(stats, fmt::format("cpu{}", cores.size()));
   }
-  CoreTable table(cores);
-  table.row("loads and stores", [](const CoreFigures& c) { return c.count("accesses"); });
-  table.row("instructions per cycle", [](const CoreFigures& c) { return fmt::format("{:.2f}", c.at("ipc")); });
-  table.row("average access, ns",
-            [](const CoreFigures& c) { return fmt::format("{:.2f}", c.at("access_latency.mean")); });
-  constexpr std::array<const char*, kTimeParts> kLabels{"  TLB look-ups", "  page-table walks", "  caches", "  buses",
-                                                        "  DRAM",         "  queueing"};
-  for (std::size_t part = 0; part < kLabels.size(); ++part) {
-    table.row(kLabels[part],
-              [&](const CoreFigures& c) { return c.per_access(std::string("access_time.") + kTimePartNames[part]); });
+  FigureTable table(cores);
+  table.row("loads and stores", [](const Figures& c) { return c.count("accesses"); });
+  table.row("instructions per cycle", [](const Figures& c) { return fmt::format("{:.2f}", c.at("ipc")); });
+  table.row("average access, ns", [](const Figures& c) { return fmt::format("{:.2f}", c.at("access_latency.mean")); });
+  for (std::size_t part = 0; part < kPartLabels.size(); ++part) {
+    table.row(kPartLabels[part],
+              [&](const Figures& c) { return c.per_access(std::string("access_time.") + kTimePartNames[part]); });
   }
   table.hit_row("DTLB hit rate", "mmu.dtlb");
   table.hit_row("ITLB hit rate", "mmu.itlb");
   table.hit_row("STLB hit rate", "mmu.stlb");
-  table.row("page-table walks", [](const CoreFigures& c) { return c.count("mmu.walker.walks"); });
-  table.row("  latency p50 / p99, ns", [](const CoreFigures& c) {
-    return c.ns("mmu.walker.latency.p50") + " / " + c.ns("mmu.walker.latency.p99");
-  });
+  table.row("page-table walks", [](const Figures& c) { return c.count("mmu.walker.walks"); });
+  table.row("  latency p50 / p99, ns",
+            [](const Figures& c) { return c.ns("mmu.walker.latency.p50") + " / " + c.ns("mmu.walker.latency.p99"); });
   table.row("  table reads per walk",
-            [](const CoreFigures& c) { return fmt::format("{:.2f}", c.at("mmu.walker.reads_per_walk")); });
+            [](const Figures& c) { return fmt::format("{:.2f}", c.at("mmu.walker.reads_per_walk")); });
   table.hit_row("  nested TLB hit rate", "mmu.walker.nested_tlb");
   table.hit_row("L1D hit rate", "l1d");
   table.hit_row("L1I hit rate", "l1i");
   table.hit_row("L2 hit rate", "l2");
   return table.print();
+}
+
+std::string device_section(const PlatformConfig& config, const StatNode& stats) {
+  std::vector<Figures> devices;
+  for (const DeviceConfig& group : config.io.devices) {
+    for (std::uint32_t i = 0; i < group.count && devices.size() < kMaxColumns; ++i) {
+      devices.emplace_back(stats, fmt::format("io.{}{}", group.name, i));
+    }
+  }
+  FigureTable table(devices);
+  table.row("DMA requests", [](const Figures& d) { return d.count("requests"); });
+  table.row("payload, Gb/s", [](const Figures& d) { return fmt::format("{:.2f}", d.at("payload_rate")); });
+  table.row("average request, ns", [](const Figures& d) { return fmt::format("{:.1f}", d.at("latency.mean")); });
+  for (std::size_t part = 0; part < kPartLabels.size(); ++part) {
+    table.row(kPartLabels[part], [&](const Figures& d) {
+      return d.per_access(std::string("request_time.") + kTimePartNames[part], "requests");
+    });
+  }
+  table.row("  p50 / p99", [](const Figures& d) { return d.ns("latency.p50") + " / " + d.ns("latency.p99"); });
+  table.hit_row("ATC hit rate", "atc");
+  table.row("refused", [](const Figures& d) { return d.count("faults"); });
+  std::string text = table.print();
+  if (stats.find("io.iommu") == nullptr) return text;
+  const Figures iommu(stats, "io.iommu");
+  text += fmt::format(
+      "IOMMU             IOTLB {} hits, {} walks of {} ns (p99 {}) with {:.2f} reads, {} requests refused\n",
+      iommu.hit_rate("iotlb"), iommu.count("walker.walks"), iommu.ns("walker.latency.mean"),
+      iommu.ns("walker.latency.p99"), iommu.at("walker.reads_per_walk"), iommu.count("refused"));
+  return text;
 }
 
 std::string shared_section(const StatNode& stats) {
@@ -137,7 +168,9 @@ std::string summary(const PlatformConfig& config, const std::string& variant, co
                     const HostFigures& host) {
   std::string text =
       fmt::format("{}{}: {}\n\n", config.name, variant.empty() ? "" : " (" + variant + ")", config.description);
-  text += core_section(stats) + "\n" + shared_section(stats);
+  if (!config.cpus.empty()) text += core_section(stats) + "\n";
+  if (!config.io.devices.empty()) text += device_section(config, stats) + "\n";
+  text += shared_section(stats);
   text +=
       fmt::format("simulated         {} at quantum {}, seed {}\n",
                   pretty_duration(stats.number("simulated_time_ns") * 1e-9), to_string(config.quantum), config.seed);

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <string>
 
 #include <boost/describe/enum.hpp>
@@ -95,6 +96,21 @@ class AssocArray {
     return place.entry;
   }
   Entry* use(std::size_t set, Key key) { return use(set, key, any); }
+
+  /// Where an entry is, as long as the array does not change; use() of it is that of a look-up that finds it.
+  struct Handle {
+    std::size_t set;
+    std::size_t way;
+  };
+  bool holds(const Entry* entry) {
+    const Slot* const slot = slot_of(entry);
+    return !std::less<>()(slot, &slots_[0]) && std::less<>()(slot, &slots_[0] + slots_.size());
+  }
+  Handle handle_of(const Entry* entry) {
+    const auto index = static_cast<std::size_t>(slot_of(entry) - &slots_[0]);
+    return {index / ways_, index % ways_};
+  }
+  void use(const Handle& handle) { count_use(handle.set, handle.way); }
 
   /// The entry of `set` that gives way next: an empty one, or the policy's choice. Its old contents are still there.
   Place victim(std::size_t set) {

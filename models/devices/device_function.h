@@ -17,6 +17,8 @@ class DeviceServices {
  public:
   virtual ~DeviceServices() = default;
   virtual DmaChannel& channel() = 0;
+  /// Kernel time: nothing is asked about a time before it any more.
+  virtual Ps floor() const = 0;
   /// Has a task run at a time; from anywhere, also outside the device's own tasks.
   virtual void post(Ps at, AgendaTask& task) = 0;
   /// Tells the sink, if there is one.

@@ -12,6 +12,7 @@ DmaChannel::DmaChannel(const DmaConfig& config, Agenda& agenda, HostPort& host)
       space_{config.pasid, config.supervisor ? Privilege::supervisor : Privilege::user},
       request_size_(config.request_size.count),
       limit_(config.outstanding),
+      in_order_(config.in_order),
       interval_(config.issue_interval.at(config.clock.period())),
       page_request_attempts_(config.atc ? config.atc->page_request_attempts : 0),
       pages_(config.atc ? config.atc->page_requests : 0) {
@@ -114,7 +115,8 @@ void DmaChannel::attempt(Request& request, Ps at) {
 
 void DmaChannel::finish(Request& request, Ps done, DmaStatus status) {
   DmaJob& job = *request.job;
-  completions_.push_back(done);
+  retired_ = std::max(retired_, done);
+  completions_.push_back(in_order_ ? retired_ : done);
   std::push_heap(completions_.begin(), completions_.end(), std::greater<>());
   outstanding_max_ = std::max<std::uint64_t>(outstanding_max_, completions_.size() + blocked_.size());
   outstanding_probe_.during(request.issued, done);

@@ -2,7 +2,8 @@
 //
 // Models: transfers are cut at multiples of the request size (so no request crosses a page) and issued in the order in
 // which they were started, one per interval, while fewer than so many requests are under way; a request is under way
-// from its issue to its answer and requests end in any order. With an address translation cache a request is translated
+// from its issue to its answer and requests end in any order; if the device retires them in order, the place of one is
+// taken until all before it have ended (those that wait for a page hold nobody up). With an address translation cache a request is translated
 // first and goes out with the host's address. Where the host grants no translation, the device asks for the page (PCI
 // Express Base Specification 5.0, 10.4) and the request waits, under way, while others pass; after the response its
 // translation is asked for again. A device that makes no page requests gives the request up. Does not model:
@@ -44,6 +45,9 @@ class DmaChannel final : private AgendaTask {
   /// The latencies of all requests carried out, and the parts they were accounted to; they must agree.
   Ps summed_latency() const { return latency_.sum(); }
   Ps accounted_time() const { return time_.total(); }
+
+  /// Data moved, in the requests that statistics count.
+  std::uint64_t bytes() const { return bytes_; }
 
   void visit_stats(StatVisitor& visitor);
   void visit_probes(ProbeVisitor& visitor);
@@ -91,6 +95,7 @@ class DmaChannel final : private AgendaTask {
   DmaSpace space_;
   std::uint64_t request_size_;
   std::size_t limit_;
+  bool in_order_;
   Ps interval_;
   std::optional<Atc> atc_;
   std::uint32_t page_request_attempts_;
@@ -100,6 +105,7 @@ class DmaChannel final : private AgendaTask {
   std::vector<Ps> completions_;  // a heap: when each request under way ends, unless it is blocked
   std::vector<std::unique_ptr<Blocked>> blocked_;
   Ps next_issue_ = 0;
+  Ps retired_ = 0;  // when all requests so far have ended
   Ps floor_ = 0;
   bool scheduled_ = false;
   Fault fault_;  // of the request last refused

@@ -19,6 +19,8 @@ const ConfigInfo& DmaConfig::config_info() {
                  "transfers are cut into requests at multiples of it, a power of two", in_range(Bytes{16}, Bytes{4096}))
           .field("outstanding", &DmaConfig::outstanding, "requests under way, those waiting for a page included",
                  in_range(1, 65536))
+          .field("in_order", &DmaConfig::in_order,
+                 "the place of a request is free when all before it have ended too, as in a ring of buffers")
           .field("issue_interval", &DmaConfig::issue_interval, "from the issue of one request to that of the next")
           .field("atc", &DmaConfig::atc, "address translation cache; none: the IOMMU translates every request")
           .field("register_base", &DmaConfig::register_base, "address of its registers, 4 KiB")

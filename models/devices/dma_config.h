@@ -19,6 +19,7 @@ struct DmaConfig {
   bool supervisor = false;
   Bytes request_size{256};
   std::uint32_t outstanding = 64;
+  bool in_order = false;
   Latency issue_interval = Latency::cycles(1);
   std::optional<AtcConfig> atc;
   std::uint64_t register_base = 0;

@@ -51,6 +51,7 @@ class DmaEngine : public Module, private HostPort, private DeviceServices {
   /// See DmaChannel.
   Ps summed_latency() const { return channel_.summed_latency(); }
   Ps accounted_time() const { return channel_.accounted_time(); }
+  std::uint64_t bytes() const { return channel_.bytes(); }
 
   void visit_stats(StatVisitor& visitor) override;
   void visit_probes(ProbeVisitor& visitor) override;
@@ -69,6 +70,7 @@ class DmaEngine : public Module, private HostPort, private DeviceServices {
   TimedAnswer send(AtsMessage& message, const TimedRequest& cause, Ps at);
 
   DmaChannel& channel() override { return channel_; }
+  Ps floor() const override { return kernel_now(); }
   void post(Ps at, AgendaTask& task) override;
   void raise_interrupt(std::uint32_t vector, Ps at) override;
   void finish(Ps at) override;

@@ -14,16 +14,19 @@ namespace pagoda {
 /// `Context` is plain data of which all-zero bytes are a proper value.
 template <class Context>
 class ContextCache {
+ private:
+  struct Entry {
+    Context context;
+    Ps ready;
+  };
+
  public:
   ContextCache(const AssocConfig& config, Ps period)
       : latency_(config.latency.at(period)), entries_(config.geometry()), ports_(config.ports, period) {}
 
   /// The context of `id`, or null; `now` and `time` grow by the look-up, and by the rest of a fill under way.
   const Context* find(std::uint64_t id, Ps& now, TimeSplit& time) {
-    const Ps start = ports_.reserve(now);
-    time[TimePart::queue] += start - now;
-    time[TimePart::tlb] += latency_;
-    now = start + latency_;
+    look(now, time);
     const Entry* const entry = entries_.use(entries_.set_of(id), key(id));
     if (entry == nullptr) {
       ++misses_;
@@ -38,6 +41,21 @@ class ContextCache {
       ++hits_;
     }
     return &entry->context;
+  }
+
+  /// A hit that may be repeated without looking, as long as nothing is kept or dropped.
+  struct Handle {
+    typename AssocArray<Entry>::Handle place{};
+    Ps ready = 0;
+  };
+  Handle handle_of(const Context* found) {
+    const Entry* const entry = reinterpret_cast<const Entry*>(found);  // its first member
+    return {entries_.handle_of(entry), entry->ready};
+  }
+  void find_again(const Handle& handle, Ps& now, TimeSplit& time) {
+    look(now, time);
+    ++hits_;
+    entries_.use(handle.place);
   }
 
   void keep(std::uint64_t id, const Context& context, Ps ready) {
@@ -62,10 +80,12 @@ class ContextCache {
   }
 
  private:
-  struct Entry {
-    Context context;
-    Ps ready;
-  };
+  void look(Ps& now, TimeSplit& time) {
+    const Ps start = ports_.reserve(now);
+    time[TimePart::queue] += start - now;
+    time[TimePart::tlb] += latency_;
+    now = start + latency_;
+  }
 
   static std::uint64_t key(std::uint64_t id) { return id + 1; }
 

@@ -41,8 +41,10 @@ struct DeviceContext {
   bool big_endian() const { return bit(10); }              ///< SBE
   bool first_stage_32bit() const { return bit(11); }       ///< SXL
   // Custom bits: the tables are in formats of x86. MODE 9 stands for four levels, 10 for five.
-  bool x86_first_stage() const { return bit(24); }
-  bool ept_second_stage() const { return bit(25); }
+  static constexpr std::uint64_t kX86FirstStage = std::uint64_t{1} << 24;
+  static constexpr std::uint64_t kEptSecondStage = std::uint64_t{1} << 25;
+  bool x86_first_stage() const { return (tc & kX86FirstStage) != 0; }
+  bool ept_second_stage() const { return (tc & kEptSecondStage) != 0; }
   bool translates_msis() const { return msiptp >> 60 == 1; }
 
   /// Whether a valid context breaks one of the specification's rules for them ("DDT entry misconfigured").

@@ -38,23 +38,28 @@ class IommuEngine::Port final : public IommuMemory {
   const DeviceContext* find_device(std::uint32_t device) override {
     const DeviceContext* const known = engine_.devices_.find(device, now_, time_);
     if (known == nullptr) events_.add(IommuEvent::device_directory_walk);
+    device_ = known;
     return known;
   }
   void keep_device(std::uint32_t device, const DeviceContext& context) override {
+    ++engine_.epoch_;
     engine_.devices_.keep(device, context, now_);
   }
   const ProcessContext* find_process(std::uint32_t device, std::uint32_t process) override {
     const ProcessContext* const known = engine_.processes_.find(process_id(device, process), now_, time_);
     if (known == nullptr) events_.add(IommuEvent::process_directory_walk);
+    process_ = known;
     return known;
   }
   void keep_process(std::uint32_t device, std::uint32_t process, const ProcessContext& context) override {
+    ++engine_.epoch_;
     engine_.processes_.keep(process_id(device, process), context, now_);
   }
   const IommuPage* find_page(const IommuSpace& space, Addr address) override {
     events_.tag = space.tag;
     const IommuPage* const known = engine_.iotlb_.find(address, space.tag, now_, time_);
     if (known == nullptr) events_.add(IommuEvent::tlb_miss);
+    page_ = known;
     return known;
   }
   void reject_page() override {
@@ -62,6 +67,7 @@ class IommuEngine::Port final : public IommuMemory {
     events_.add(IommuEvent::tlb_miss);
   }
   void keep_page(const IommuSpace& space, Addr address, const IommuPage& page) override {
+    ++engine_.epoch_;
     engine_.iotlb_.fill(address, space.tag, page, now_);
   }
   WalkHint find_table(const IommuSpace& space, const Step& step) override {
@@ -76,6 +82,9 @@ class IommuEngine::Port final : public IommuMemory {
 
   Ps now() const { return now_; }
   bool walks() const { return walks_; }
+  const DeviceContext* device() const { return device_; }
+  const ProcessContext* process() const { return process_; }
+  const IommuPage* page() const { return page_; }
   const Servers::Slot& walker() const { return walker_; }
   const Events& events() const { return events_; }
 
@@ -101,6 +110,10 @@ class IommuEngine::Port final : public IommuMemory {
   bool walks_ = false;
   Servers::Slot walker_{0, 0};
   Events events_;
+  // What was found.
+  const DeviceContext* device_ = nullptr;
+  const ProcessContext* process_ = nullptr;
+  const IommuPage* page_ = nullptr;
 };
 
 IommuEngine::IommuEngine(const IommuConfig& config, Ps period)
@@ -113,6 +126,11 @@ IommuEngine::IommuEngine(const IommuConfig& config, Ps period)
       walkers_(config.walker.slots) {}
 
 IommuEngine::Outcome IommuEngine::translate(const Job& job, StructureMemory& memory, TimeSplit& time) {
+  const Repeat& known = repeat_of(job.request);
+  if (known.epoch == epoch_ && known.page == job.request.address >> kPageShift &&
+      known.requester == requester_of(job.request) && known.ready <= job.at) {
+    return repeat(known, job, time);
+  }
   const Servers::Slot entry = requests_.acquire(ports_.reserve(job.at), typical_request_);
   time[TimePart::queue] += entry.start - job.at;
   request_wait_ += entry.start - job.at;
@@ -123,17 +141,69 @@ IommuEngine::Outcome IommuEngine::translate(const Job& job, StructureMemory& mem
   outcome.done = port.now();
   outcome.events = port.events();
 
-  ++translations_;
-  requests_.release(job.floor, entry, outcome.done);
-  requests_probe_.during(entry.start, outcome.done);
-  typical_request_ = outcome.done - entry.start;
-  busy_until_ = std::max(busy_until_, outcome.done);
+  finish_request(entry, job.floor, outcome.done);
   if (port.walks()) leave_walker(port, job.floor);
   if (outcome.answer.cause != IommuCause::none) {
     ++faults_;
     faults_probe_.count(outcome.done);
+  } else if (!port.walks() && port.device() != nullptr && port.page() != nullptr) {
+    remember(job.request, port, outcome.answer);
   }
   return outcome;
+}
+
+// All that tells requests apart but the address.
+std::uint64_t IommuEngine::requester_of(const IommuRequest& request) {
+  return std::uint64_t{request.device_id} << 32 | std::uint64_t{request.process_id} << 8 |
+         static_cast<std::uint64_t>(request.access) << 4 | static_cast<std::uint64_t>(request.type) << 2 |
+         (request.has_process ? 2u : 0u) | (request.supervisor ? 1u : 0u);
+}
+
+IommuEngine::Repeat& IommuEngine::repeat_of(const IommuRequest& request) {
+  return repeats_[(request.address >> kPageShift ^ request.device_id * 37) % kRepeats];
+}
+
+// Answers to translation requests say more than is remembered.
+void IommuEngine::remember(const IommuRequest& request, const Port& port, const IommuAnswer& answer) {
+  if (request.type == IommuRequestType::translation_request) return;
+  Repeat& repeat = repeat_of(request);
+  repeat.epoch = epoch_;
+  repeat.page = request.address >> kPageShift;
+  repeat.requester = requester_of(request);
+  repeat.host = answer.address & ~low_mask(kPageShift);
+  repeat.page_shift = answer.page_shift;
+  repeat.memory_type = answer.memory_type;
+  repeat.device = devices_.handle_of(port.device());
+  repeat.has_process = port.process() != nullptr;
+  if (repeat.has_process) repeat.process = processes_.handle_of(port.process());
+  repeat.iotlb = iotlb_.handle_of(port.page());
+  repeat.ready = std::max({repeat.device.ready, repeat.has_process ? repeat.process.ready : 0, repeat.iotlb.ready});
+  repeat.tag = port.events().tag;
+}
+
+IommuEngine::Outcome IommuEngine::repeat(const Repeat& repeat, const Job& job, TimeSplit& time) {
+  const Servers::Slot entry = requests_.acquire(ports_.reserve(job.at), typical_request_);
+  time[TimePart::queue] += entry.start - job.at;
+  request_wait_ += entry.start - job.at;
+  Outcome outcome;
+  outcome.done = entry.start;
+  devices_.find_again(repeat.device, outcome.done, time);
+  if (repeat.has_process) processes_.find_again(repeat.process, outcome.done, time);
+  iotlb_.find_again(repeat.iotlb, outcome.done, time);
+  outcome.answer.address = repeat.host | (job.request.address & low_mask(kPageShift));
+  outcome.answer.page_shift = repeat.page_shift;
+  outcome.answer.memory_type = repeat.memory_type;
+  outcome.events.tag = repeat.tag;
+  finish_request(entry, job.floor, outcome.done);
+  return outcome;
+}
+
+void IommuEngine::finish_request(const Servers::Slot& entry, Ps floor, Ps done) {
+  ++translations_;
+  requests_.release(floor, entry, done);
+  requests_probe_.during(entry.start, done);
+  typical_request_ = done - entry.start;
+  busy_until_ = std::max(busy_until_, done);
 }
 
 void IommuEngine::leave_walker(const Port& port, Ps floor) {
@@ -156,6 +226,7 @@ IommuEngine::Context IommuEngine::find_device(std::uint32_t device, Ps floor, Ps
 }
 
 void IommuEngine::invalidate(const IotlbInvalidation& what) {
+  ++epoch_;
   iotlb_.invalidate(what);
   TlbInvalidation tables{.asid = what.process, .globals = !what.process, .later_stages = what.guest_tables};
   if (what.guest || !what.guest_tables) tables.vmid = what.guest.value_or(IommuSpace::kNoGuest);
@@ -163,17 +234,19 @@ void IommuEngine::invalidate(const IotlbInvalidation& what) {
 }
 
 void IommuEngine::invalidate_device(std::optional<std::uint32_t> device) {
+  ++epoch_;
   devices_.erase_if([&](std::uint64_t id) { return !device || id == *device; });
   processes_.erase_if([&](std::uint64_t id) { return !device || id >> 20 == *device; });
 }
 
 void IommuEngine::invalidate_process(std::uint32_t device, std::uint32_t process) {
+  ++epoch_;
   processes_.erase_if([&](std::uint64_t id) { return id == process_id(device, process); });
 }
 
 void IommuEngine::forget() {
   invalidate_device({});
-  iotlb_.forget();
+  forget_pages();
   walk_caches_.invalidate({.later_stages = true});
 }
 

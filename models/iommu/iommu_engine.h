@@ -64,7 +64,10 @@ class IommuEngine {
 
   IommuEngine(const IommuConfig& config, Ps period);
 
-  void set_setup(const IommuSetup& setup) { setup_ = setup; }
+  void set_setup(const IommuSetup& setup) {
+    setup_ = setup;
+    ++epoch_;
+  }
 
   /// Translates; `time` grows by what it takes.
   Outcome translate(const Job& job, StructureMemory& memory, TimeSplit& time);
@@ -75,7 +78,10 @@ class IommuEngine {
 
   void invalidate(const IotlbInvalidation& what);
   /// All pages, as when DMA control is switched.
-  void forget_pages() { iotlb_.forget(); }
+  void forget_pages() {
+    iotlb_.forget();
+    ++epoch_;
+  }
   /// Contexts of a device and its processes, or of all devices.
   void invalidate_device(std::optional<std::uint32_t> device);
   void invalidate_process(std::uint32_t device, std::uint32_t process);
@@ -88,12 +94,37 @@ class IommuEngine {
  private:
   class Port;
 
+  // A request that was a hit all the way. A request for the same base page with the same rights is one again until
+  // something is kept or dropped (the epoch changes): its look-ups are counted and timed, but not made.
+  struct Repeat {
+    std::uint64_t epoch = ~std::uint64_t{0};
+    Addr page = 0;
+    std::uint64_t requester = 0;
+    Addr host = 0;
+    Ps ready = 0;  // of all that was found
+    std::uint8_t page_shift = 0;
+    MemoryType memory_type = MemoryType::platform;
+    bool has_process = false;
+    ContextCache<DeviceContext>::Handle device{};
+    ContextCache<ProcessContext>::Handle process{};
+    Iotlb::Handle iotlb{};
+    AddressSpaceTag tag{};
+  };
+  static constexpr std::size_t kRepeats = 256;
+
+  static std::uint64_t requester_of(const IommuRequest& request);
+  Repeat& repeat_of(const IommuRequest& request);
+  Outcome repeat(const Repeat& repeat, const Job& job, TimeSplit& time);
+  void remember(const IommuRequest& request, const Port& port, const IommuAnswer& answer);
+  void finish_request(const Servers::Slot& entry, Ps floor, Ps done);
   void leave_walker(const Port& port, Ps floor);
   static std::uint64_t process_id(std::uint32_t device, std::uint32_t process) {
     return std::uint64_t{device} << 20 | process;
   }
 
   IommuSetup setup_;
+  std::uint64_t epoch_ = 0;
+  std::array<Repeat, kRepeats> repeats_{};
   Ports ports_;
   Servers requests_;
   ContextCache<DeviceContext> devices_;

@@ -29,10 +29,7 @@ Iotlb::Iotlb(const TlbConfig& config, Ps period)
     : latency_(config.latency.at(period)), pages_(config), ports_(config.ports, period) {}
 
 const IommuPage* Iotlb::find(Addr address, AddressSpaceTag tag, Ps& now, TimeSplit& time) {
-  const Ps start = ports_.reserve(now);
-  time[TimePart::queue] += start - now;
-  time[TimePart::tlb] += latency_;
-  now = start + latency_;
+  look(now, time);
   const Entry* const entry = pages_.find(address, visible_to(tag));
   was_hit_ = entry != nullptr && entry->ready <= now;
   if (was_hit_) {

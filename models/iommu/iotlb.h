@@ -40,6 +40,22 @@ class Iotlb {
   /// The entry of a page, or null; `now` and `time` grow by the look-up, and by the rest of the walk that fills the
   /// entry if that is still under way.
   const IommuPage* find(Addr address, AddressSpaceTag tag, Ps& now, TimeSplit& time);
+  /// A hit that may be repeated without looking, as long as nothing is filled or dropped.
+  struct Handle {
+    PageArray<Entry>::Handle place{};
+    Ps ready = 0;
+  };
+  Handle handle_of(const IommuPage* found) {
+    const Entry* const entry = reinterpret_cast<const Entry*>(found);  // its first member
+    return {pages_.handle_of(entry), entry->ready};
+  }
+  void find_again(const Handle& handle, Ps& now, TimeSplit& time) {
+    look(now, time);
+    ++hits_;
+    hits_probe_.count(now);
+    pages_.use(handle.place);
+  }
+
   /// The hit just counted is none: its page does not suit the request.
   void reject();
   void fill(Addr address, AddressSpaceTag tag, const IommuPage& page, Ps ready);
@@ -54,6 +70,13 @@ class Iotlb {
   void visit_probes(ProbeVisitor& visitor);
 
  private:
+  void look(Ps& now, TimeSplit& time) {
+    const Ps start = ports_.reserve(now);
+    time[TimePart::queue] += start - now;
+    time[TimePart::tlb] += latency_;
+    now = start + latency_;
+  }
+
   Ps latency_;
   PageArray<Entry> pages_;
   Ports ports_;

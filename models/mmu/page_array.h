@@ -52,6 +52,18 @@ class PageArray {
     return nullptr;
   }
 
+  /// An entry that was found, to be used again as long as the arrays do not change.
+  struct Handle {
+    std::uint8_t array;
+    typename AssocArray<Entry>::Handle place;
+  };
+  Handle handle_of(const Entry* entry) {
+    std::uint8_t array = 0;
+    while (!arrays_[array].entries.holds(entry)) ++array;
+    return {array, arrays_[array].entries.handle_of(entry)};
+  }
+  void use(const Handle& handle) { arrays_[handle.array].entries.use(handle.place); }
+
   /// A place for the page around `input`: that of an older translation of it that `match` accepts, or a new one.
   template <class Match>
   Place fill(Addr input, unsigned page_shift, Match match) {

@@ -46,10 +46,10 @@ class Os : public Module, public FaultHandler {
   Ps unmap(ProcessId process, Addr address, std::uint64_t count, Processor& initiator, Ps at);
   Ps write_protect(ProcessId process, Addr address, std::uint64_t count, Processor& initiator, Ps at);
 
-  /// The machine's memory, for other software on it.
+  AddressSpace& space(ProcessId process) { return *processes_[process].space; }
+  /// Physical memory, and what is free of it, for structures of other hardware.
   ByteStore& memory() { return physical_; }
   FrameAllocator& frames() { return physical_frames_; }
-  AddressSpace& space(ProcessId process) { return *processes_[process].space; }
   const OsConfig& config() const { return config_; }
 
   void visit_stats(StatVisitor& visitor) override;

@@ -2,6 +2,7 @@
 // host.
 #include "pagoda/devices/dma_engine.h"
 
+#include <map>
 #include <numeric>
 
 #include "pagoda/base/error.h"
@@ -220,6 +221,49 @@ TEST_P(EngineBench, MessagesToADeviceWithoutAtcAreRefused) {
   run();
   EXPECT_EQ(host.invalidate(0, 12, kernel_now()).status, tlm::TLM_ADDRESS_ERROR_RESPONSE);
   EXPECT_EQ(host.answer_page_request(0, PageResponse::success, kernel_now()).status, tlm::TLM_ADDRESS_ERROR_RESPONSE);
+}
+
+// The signals of engine and link, in order of time: bounded as configured, and back at nothing in the end.
+TEST_P(EngineBench, ProbesShowWhatIsUnderWay) {
+  struct Signals final : ProbeVisitor, ProbeSink {
+    std::map<std::string, std::uint32_t> ids;
+    std::map<std::uint32_t, std::multimap<Ps, std::int64_t>> changes;
+    void probe(const char* name, Probe& probe, int, const char*) override {
+      const auto id = static_cast<std::uint32_t>(ids.size());
+      ids[group + name] = id;
+      probe.record_to(this, id);
+    }
+    void enter(const char* name) override { group = name + std::string("."); }
+    void leave() override { group.clear(); }
+    void change(std::uint32_t id, Ps time, ProbeChange, std::uint64_t value) override {
+      changes[id].emplace(time, static_cast<std::int64_t>(value));
+    }
+    std::int64_t most(const std::string& name) {
+      std::int64_t now = 0, highest = 0;
+      const auto& all = changes[ids.at(name)];
+      for (auto it = all.begin(); it != all.end();) {
+        const Ps time = it->first;
+        for (; it != all.end() && it->first == time; ++it) now += it->second;
+        highest = std::max(highest, now);
+      }
+      EXPECT_EQ(now, 0) << name;
+      return highest;
+    }
+    std::string group;
+  } signals;
+  DmaConfig config;
+  config.outstanding = 8;
+  build(config);
+  engine->visit_probes(signals);
+  link.visit_probes(signals);
+  host.map(0, 64, 100);
+  for (Addr i = 0; i < 200; ++i) traffic.transfers.push_back({.address = i * 256, .bytes = 256, .write = i % 2 == 0});
+  run();
+  EXPECT_EQ(signals.most("outstanding"), 8);
+  EXPECT_EQ(signals.most("up.busy"), 1);
+  EXPECT_EQ(signals.most("down.busy"), 1);
+  EXPECT_GT(signals.most("tags"), 1);
+  EXPECT_LE(signals.most("tags") + signals.most("posted_credits"), 16);
 }
 
 TEST_P(EngineBench, AFunctionWithoutRegistersHasNone) {

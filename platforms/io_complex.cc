@@ -1,0 +1,168 @@
+#include "platforms/io_complex.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "pagoda/base/error.h"
+#include "pagoda/base/transaction.h"
+
+namespace pagoda {
+namespace {
+
+// MODE of a first stage in this format, and whether it is one of the custom mode.
+struct FirstStage {
+  std::uint64_t mode;
+  bool x86;
+};
+
+FirstStage first_stage_of(const PageFormat& format) {
+  for (std::uint64_t mode = 8; mode <= 10; ++mode) {
+    for (const bool x86 : {false, true}) {
+      DeviceContext device;
+      if (x86) device.tc = DeviceContext::kX86FirstStage;
+      if (first_stage_format(device, static_cast<unsigned>(mode)) == &format) return {mode, x86};
+    }
+  }
+  throw UserError({}, "os.format", "no IOMMU reads page tables in this format, and there are devices",
+                  "allowed: sv39, sv48, sv57, x86-64-4 or x86-64-5");
+}
+
+}  // namespace
+
+struct IoComplex::Device {
+  DmaPattern traffic;
+  IoLink link;
+  DmaEngine engine;
+  DmaStream stream;
+  std::string name;
+
+  Device(const std::string& device_name, const DeviceConfig& config, const DmaConfig& dma, const PatternConfig& pattern)
+      : traffic(pattern, config.limit),
+        link((device_name + "_link").c_str(), config.link),
+        engine(device_name.c_str(), dma),
+        stream(traffic, dma.outstanding),
+        name(device_name) {
+    engine.dma.bind(link.from_device);
+    link.to_device.bind(engine.control);
+    engine.run(stream);
+  }
+};
+
+IoComplex::IoComplex(const sc_core::sc_module_name& name, const IoConfig& config, Os& os, Bus& bus, std::uint64_t seed)
+    : Module(name), os_(os) {
+  if (config.iommu) {
+    iommu_ = std::make_unique<Iommu>("iommu", *config.iommu);
+    iommu_->memory.bind(bus.in);
+    registers_.bind(iommu_->registers);
+    const IommuCapabilities capabilities = config.iommu->capabilities.capabilities();
+    directory_ = std::make_unique<DeviceDirectoryTable>(
+        capabilities, DeviceDirectoryTable::levels_for(capabilities, 16), os.memory(), os.frames());
+  }
+  for (const DeviceConfig& group : config.devices) {
+    for (std::uint32_t i = 0; i < group.count; ++i) {
+      build(group, group.dma.requester + i, fmt::format("{}{}", group.name, i), seed * 1'000'003 + devices_.size(),
+            bus);
+    }
+  }
+}
+
+IoComplex::~IoComplex() = default;
+
+void IoComplex::build(const DeviceConfig& config, std::uint32_t requester, const std::string& name, std::uint64_t seed,
+                      Bus& bus) {
+  DmaConfig dma = config.dma;
+  dma.requester = requester;
+  PatternConfig pattern = config.traffic;
+  pattern.seed += seed;
+  Device& device = *devices_.emplace_back(std::make_unique<Device>(name, config, dma, pattern));
+  if (iommu_) {
+    device.link.to_root.bind(iommu_->devices);
+    iommu_->message_port(requester).bind(device.link.from_root);
+    give_tables(config, requester);
+  } else {
+    device.link.to_root.bind(bus.in);
+  }
+}
+
+// A device context, and page tables for the traffic's region if the device is translated.
+void IoComplex::give_tables(const DeviceConfig& config, std::uint32_t requester) {
+  constexpr std::uint64_t kValid = 1;
+  constexpr std::uint64_t kAts = 1 << 1;
+  constexpr std::uint64_t kFlagUpdates = 1 << 8;  // SADE
+  DeviceContext context;
+  context.tc = kValid | (config.dma.atc ? kAts : 0);
+  if (config.translated) {
+    const Os::ProcessId process = os_.create_process();
+    os_.premap(process, config.traffic.base, config.traffic.size.count);
+    const Stage& stage = os_.space(process).stage();
+    const FirstStage first = first_stage_of(*stage.format);
+    context.tc |= kFlagUpdates | (first.x86 ? DeviceContext::kX86FirstStage : 0);
+    context.ta = (process + 1) << 12;
+    context.fsc = first.mode << 60 | stage.root >> kPageShift;
+  }
+  directory_->set(requester, context);
+}
+
+void IoComplex::start_of_simulation() {
+  if (!iommu_) return;
+  std::uint64_t ddtp = directory_->ddtp();
+  Transaction transaction;
+  transaction.prepare(tlm::TLM_WRITE_COMMAND, iommu_register::kDdtp, sizeof ddtp,
+                      reinterpret_cast<unsigned char*>(&ddtp));
+  sc_core::sc_time delay;
+  registers_->b_transport(transaction.payload, delay);
+}
+
+void IoComplex::on_finish(const std::function<void()>& callback) {
+  for (const auto& device : devices_) device->engine.on_finish(callback);
+}
+
+void IoComplex::call_after(std::uint64_t count, const std::function<void()>& callback) {
+  for (const auto& device : devices_) device->traffic.call_after(count, callback);
+}
+
+std::uint64_t IoComplex::transfers() const {
+  std::uint64_t sum = 0;
+  for (const auto& device : devices_) sum += device->traffic.done();
+  return sum;
+}
+
+double IoComplex::progress() const {
+  double sum = 0;
+  for (const auto& device : devices_) sum += device->traffic.progress();
+  return sum;
+}
+
+Ps IoComplex::end_time() const {
+  Ps end = 0;
+  for (const auto& device : devices_) end = std::max(end, device->traffic.last_end());
+  return end;
+}
+
+void IoComplex::rethrow_failure() const {
+  for (const auto& device : devices_) device->engine.rethrow_failure();
+}
+
+// The parts of every request add up to its latency.
+void IoComplex::check_invariants() const {
+  for (const auto& device : devices_) {
+    const DmaEngine& engine = device->engine;
+    if (engine.accounted_time() == engine.summed_latency()) continue;
+    throw InvariantError(fmt::format("{}: the parts of its request times add up to {} ps, its latencies to {} ps",
+                                     device->name, engine.accounted_time(), engine.summed_latency()));
+  }
+}
+
+void IoComplex::visit_stats(StatVisitor& v) {
+  for (const auto& device : devices_) {
+    const Ps time = device->traffic.last_end() - std::min(measured_from_, device->traffic.last_end());
+    const double bits = 8.0 * static_cast<double>(device->engine.bytes());
+    v.enter(device->name.c_str());
+    v.value("payload_rate", time == 0 ? 0.0 : bits / (static_cast<double>(time) / 1000), "Gb/s",
+            "data moved, from the first measured transfer to the last");
+    v.leave();
+  }
+}
+
+}  // namespace pagoda

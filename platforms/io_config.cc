@@ -1,0 +1,89 @@
+#include "platforms/io_config.h"
+
+#include <map>
+
+#include <fmt/format.h>
+
+#include "pagoda/base/config_builder.h"
+
+namespace pagoda {
+namespace {
+
+constexpr std::uint32_t kMostRequesters = 1u << 16;  // PCIe requester ids
+
+bool is_name(const std::string& text) {
+  const auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
+  return !text.empty() && text[0] >= 'a' && text[0] <= 'z' && std::all_of(text.begin(), text.end(), fits);
+}
+
+// Names and requester numbers that two devices share.
+std::optional<ConfigProblem> collision(const IoConfig& config) {
+  std::map<std::string, std::size_t> names;
+  std::map<std::uint32_t, std::string> requesters;
+  for (const DeviceConfig& device : config.devices) {
+    if (!names.emplace(device.name, names.size()).second) {
+      return ConfigProblem{"devices", fmt::format("the name `{}` stands here twice", device.name),
+                           "allowed: names that differ"};
+    }
+    for (std::uint32_t i = 0; i < device.count; ++i) {
+      const auto [place, fresh] = requesters.emplace(device.dma.requester + i, device.name);
+      if (fresh) continue;
+      return ConfigProblem{"devices",
+                           fmt::format("requester {} is {}{} and one of `{}`", place->first, place->second,
+                                       place->second == device.name ? " itself" : "", device.name),
+                           "allowed: requester numbers that differ, `count` of them from dma.requester on"};
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+const ConfigInfo& DeviceConfig::config_info() {
+  static const ConfigInfo info =
+      ConfigBuilder<DeviceConfig>("device", "A group of equal devices, each on a link of its own.")
+          .field("name", &DeviceConfig::name, "their name, to which a number is added")
+          .field("count", &DeviceConfig::count, "number of devices; requester numbers from dma.requester on",
+                 in_range(1u, 1024u))
+          .field("link", &DeviceConfig::link, "the link")
+          .field("dma", &DeviceConfig::dma, "the DMA engine")
+          .field("traffic", &DeviceConfig::traffic,
+                 "transfers: loads read host memory, stores write it, `gap` counts nanoseconds")
+          .field("limit", &DeviceConfig::limit, "transfers made; 0: all of the traffic")
+          .field("translated", &DeviceConfig::translated,
+                 "the IOMMU translates, by page tables of the device's own; else it lets the device pass")
+          .check([](const DeviceConfig& c) -> std::optional<ConfigProblem> {
+            if (is_name(c.name)) return std::nullopt;
+            return ConfigProblem{"name", fmt::format("`{}` is no name", c.name),
+                                 "allowed: small letters, digits and _, a letter first"};
+          })
+          .check([](const DeviceConfig& c) -> std::optional<ConfigProblem> {
+            if (std::uint64_t{c.dma.requester} + c.count <= kMostRequesters) return std::nullopt;
+            return ConfigProblem{"dma", "requester numbers have 16 bits", "allowed: 0 to 65535"};
+          });
+  return info;
+}
+
+const ConfigInfo& IoConfig::config_info() {
+  static const ConfigInfo info =
+      ConfigBuilder<IoConfig>("io", "Devices, and the IOMMU between them and memory.")
+          .field("iommu", &IoConfig::iommu, "the IOMMU; none: devices use physical addresses")
+          .field("devices", &IoConfig::devices, "groups of devices")
+          .check(collision)
+          .check([](const IoConfig& c) -> std::optional<ConfigProblem> {
+            for (const DeviceConfig& device : c.devices) {
+              if (device.dma.atc && (!c.iommu || !c.iommu->capabilities.ats)) {
+                return ConfigProblem{"devices", fmt::format("`{}` has an ATC, but nobody answers it", device.name),
+                                     "allowed: an iommu with capabilities.ats, or dma.atc: none"};
+              }
+              if (device.dma.pasid && c.iommu && *device.dma.pasid >> c.iommu->capabilities.process_bits != 0) {
+                return ConfigProblem{"devices", fmt::format("the PASID of `{}` is too wide", device.name),
+                                     "allowed: PASIDs that capabilities.process_bits reach"};
+              }
+            }
+            return std::nullopt;
+          });
+  return info;
+}
+
+}  // namespace pagoda

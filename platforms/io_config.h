@@ -1,0 +1,36 @@
+// What a platform file says of devices: their links, their IOMMU and their traffic.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pagoda/devices/dma_config.h"
+#include "pagoda/interconnect/io_link_config.h"
+#include "pagoda/iommu/iommu_config.h"
+#include "pagoda/workload/pattern.h"
+
+namespace pagoda {
+
+/// A group of equal devices, each on a link of its own. A record of the traffic is a transfer: loads read host memory,
+/// stores write it; its gap counts nanoseconds.
+struct DeviceConfig {
+  std::string name = "device";
+  std::uint32_t count = 1;  ///< requester numbers follow one another from dma.requester on
+  IoLinkConfig link;
+  DmaConfig dma;
+  PatternConfig traffic{.kind = PatternKind::random, .count = 100'000, .access_size = {64}};
+  std::uint64_t limit = 0;
+  bool translated = true;
+
+  static const ConfigInfo& config_info();
+};
+
+struct IoConfig {
+  std::optional<IommuConfig> iommu = IommuConfig{};
+  std::vector<DeviceConfig> devices;
+
+  static const ConfigInfo& config_info();
+};
+
+}  // namespace pagoda
