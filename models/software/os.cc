@@ -148,7 +148,7 @@ FaultHandler::Outcome Os::handle_process_fault(Processor& processor, const Fault
     case FaultCause::not_present: {
       if (is_held(process, fault.virtual_address)) {
         ++held_faults_;
-        return {true, std::max(at, process.held_until) + config_.minor_fault.ps};
+        return {.resolved = true, .resume = std::max(at, process.held_until) + config_.minor_fault.ps, .sleeps = true};
       }
       const AddressSpace::Ensured ensured = touch(process, fault.virtual_address);
       if (ensured.outcome == Mapped::out_of_memory)
@@ -253,9 +253,8 @@ Ps Os::write_protect(ProcessId id, Addr address, std::uint64_t count, Processor&
 }
 
 bool Os::is_held(const Process& process, Addr address) {
-  return std::any_of(process.held.begin(), process.held.end(), [address](const MappedPage& page) {
-    return (address ^ page.input) >> page.page_shift == 0;
-  });
+  return std::any_of(process.held.begin(), process.held.end(),
+                     [address](const MappedPage& page) { return (address ^ page.input) >> page.page_shift == 0; });
 }
 
 Ps Os::hold(ProcessId id, Addr address, std::uint64_t bytes, Ps until, Processor& initiator, Ps at) {
@@ -277,10 +276,9 @@ Ps Os::hold(ProcessId id, Addr address, std::uint64_t bytes, Ps until, Processor
 void Os::release(ProcessId id) {
   Process& process = processes_[id];
   for (const MappedPage& page : process.held) {
-    const EditStatus status = process.space->editor().map(page.input, {.output = page.output,
-                                                                       .page_shift = page.page_shift,
-                                                                       .rights = page.rights,
-                                                                       .memory_type = page.memory_type});
+    const EditStatus status = process.space->editor().map(
+        page.input,
+        {.output = page.output, .page_shift = page.page_shift, .rights = page.rights, .memory_type = page.memory_type});
     if (status != EditStatus::ok) throw std::logic_error("a page that was held cannot be mapped again");
   }
   process.held.clear();

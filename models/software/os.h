@@ -96,7 +96,8 @@ class Os : public Module, public FaultHandler {
   std::vector<Machine> machines_;  // innermost first
   std::vector<Process> processes_;
   std::uint64_t minor_faults_ = 0, major_faults_ = 0, flag_faults_ = 0, protection_faults_ = 0, spurious_faults_ = 0;
-  std::uint64_t machine_faults_ = 0, held_faults_ = 0, unmapped_ = 0, protected_ = 0, shootdowns_ = 0, interrupts_sent_ = 0;
+  std::uint64_t machine_faults_ = 0, held_faults_ = 0, unmapped_ = 0, protected_ = 0, shootdowns_ = 0,
+                interrupts_sent_ = 0;
   Distribution shootdown_latency_;
   Probe faults_probe_;
   Probe shootdown_probe_;

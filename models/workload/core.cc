@@ -153,6 +153,7 @@ Ps Core::resolve(const Access& access, Ps at, unsigned attempt) {
   }
   fault_time_ += outcome.resume - at;
   timing_.stall_until(outcome.resume);
+  if (outcome.sleeps) synchronise();
   return outcome.resume;
 }
 
