@@ -167,9 +167,17 @@ struct IoDriverBench : ::testing::Test {
   /// Runs the test's threads to their end.
   template <class... Body>
   void run(Body... bodies) {
-    (scripts.emplace_back(sc_core::sc_gen_unique_name("script"), bodies), ...);
+    std::size_t ended = 0;
+    const auto start = [&](const std::function<void()>& body) {
+      scripts.emplace_back(sc_core::sc_gen_unique_name("script"), [&ended, body] {
+        body();
+        ++ended;
+      });
+    };
+    (start(bodies), ...);
     sc_core::sc_start();
     driver->rethrow_failure();
+    EXPECT_EQ(ended, sizeof...(bodies)) << "a thread waits for what does not come";
   }
 
   Addr frame(std::uint64_t bytes = 4096) { return *frames.allocate(bytes); }
