@@ -24,6 +24,8 @@ class Downlink {
   /// At the end of elaboration, when `below` is known. Once.
   void bind(Below& below);
   bool bound() const { return below_ != nullptr; }
+  /// Null if requests go as payloads.
+  TimedTarget* timed_target() const { return timed_; }
 
   /// A request that leaves at `at`; it belongs to the callee from here on.
   TimedAnswer access(TimedRequest& request, Ps at) {

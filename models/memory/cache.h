@@ -20,12 +20,15 @@
 
 namespace pagoda {
 
-class Cache : public Module, private TimedTarget {
+class Cache : public Module, public TimedTarget {
  public:
   TargetSocket<Cache> cpu{"cpu"};
   tlm_utils::simple_initiator_socket<Cache> memory{"memory"};
 
   Cache(const sc_core::sc_module_name& name, const CacheConfig& config);
+
+  /// For those above that make repeated hits without a request (mmu/streak.h).
+  CacheCore& core() { return core_; }
 
   void visit_stats(StatVisitor& visitor) override { core_.stats().visit(visitor); }
   void visit_probes(ProbeVisitor& visitor) override;
