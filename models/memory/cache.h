@@ -39,7 +39,7 @@ class Cache : public Module, public TimedTarget {
   void end_of_elaboration() override { below_.bind(*memory.operator->()); }
   TimedAnswer access(TimedRequest& request, Ps at) override;
   void expect(Addr address) override;
-  TimedAnswer serve(const TimedRequest& request, Ps at, bool whole);
+  TimedAnswer serve(TimedRequest& request, Ps at, bool whole);
   TimedAnswer serve_lines(const TimedRequest& request, Ps at, bool whole);
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   unsigned debug(tlm::tlm_generic_payload& payload);

@@ -221,7 +221,7 @@ class CacheCore {
   }
 
   template <class Next>
-  [[gnu::noinline]] void prefetch(const CacheAccess& access, bool first_use, Ps at, Next& next) {
+  [[gnu::noinline]] void prefetch(CacheAccess access, bool first_use, Ps at, Next next) {
     prefetcher_.observe(access.line, first_use, [&](Addr line) {
       const std::uint64_t number = line >> line_shift_;
       const std::size_t set = lines_.set_of(number);

@@ -30,7 +30,7 @@ Core::Core(const sc_core::sc_module_name& name, const CoreConfig& config, Ps per
       fetch_ahead_(config.fetch_ahead.at(period)),
       fault_entry_(config.fault_entry.at(period)),
       fetches_(config.fetch),
-      request_{.info = {.requester = number, .privilege = Privilege::user}, .time = &time_, .fault = &fault_} {
+      request_{.info = {.requester = number}, .time = &time_, .fault = &fault_} {
   SC_HAS_PROCESS(Core);
   SC_THREAD(execute);
 }
@@ -83,7 +83,7 @@ void Core::execute(std::span<const Access> batch) {
   for (const Access* access = batch.data(); access < last; ++access) {
     execute(*access);
     if (streak_.none() && streaks_ != nullptr && stays(access[0], access[1])) {
-      streaks_->begin_streak(access->address, request_.info.privilege, streak_);
+      streaks_->begin_streak(access->address, Privilege::user, streak_);
     }
   }
   execute(*last);
@@ -159,6 +159,7 @@ void Core::execute_store(const Access& access) {
     request_.address = access.address;
     request_.bytes = access.size;
     request_.info.access = kind;
+    request_.info.privilege = Privilege::user;
     request_.info.uncached = false;
     request_.expected = false;
     request_.time = kind == AccessKind::fetch ? &fetch_time_ : &time_;
