@@ -36,7 +36,11 @@ Core::Core(const sc_core::sc_module_name& name, const CoreConfig& config, Ps per
 }
 
 void Core::run(std::unique_ptr<AccessSource> program, Mmu& mmu, FaultHandler& handler) {
-  program_ = std::make_unique<FetchFolder>(std::move(program), fetches_ ? FetchDetail::line : FetchDetail::none);
+  const std::optional<Footprint> region = program->region();
+  const bool data_only = region && region->code.empty();
+  program_ = data_only
+                 ? std::move(program)
+                 : std::make_unique<FetchFolder>(std::move(program), fetches_ ? FetchDetail::line : FetchDetail::none);
   mmu_ = &mmu;
   handler_ = &handler;
 }
@@ -79,17 +83,16 @@ void Core::rethrow_failure() const {
 }
 
 void Core::execute(std::span<const Access> batch) {
-  const Access* const last = batch.data() + batch.size() - 1;
-  for (const Access* access = batch.data(); access < last; ++access) {
+  const Access* const end = batch.data() + batch.size();
+  for (const Access* access = batch.data(); access != end; ++access) {
     execute(*access);
-    if (streak_.none() && streaks_ != nullptr && stays(access[0], access[1])) {
+    if (streak_.none() && streaks_ != nullptr && access + 1 != end && stays(access[0], access[1])) {
       streaks_->begin_streak(access->address, Privilege::user, streak_);
     }
   }
-  execute(*last);
 }
 
-inline void Core::execute(const Access& access) {
+[[gnu::always_inline]] inline void Core::execute(const Access& access) {
   const std::uint64_t count = pagoda::instructions(access);
   timing_.enter(count);
   instructions_ += count;
