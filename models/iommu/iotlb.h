@@ -40,6 +40,8 @@ class Iotlb {
   /// The entry of a page, or null; `now` and `time` grow by the look-up, and by the rest of the walk that fills the
   /// entry if that is still under way.
   const IommuPage* find(Addr address, AddressSpaceTag tag, Ps& now, TimeSplit& time);
+  /// Whether the look-up before found a translation that was there by then.
+  bool was_hit() const { return was_hit_; }
   /// The hit just counted is none: its page does not suit the request.
   void reject();
   void fill(Addr address, AddressSpaceTag tag, const IommuPage& page, Ps ready);
@@ -58,7 +60,7 @@ class Iotlb {
   PageArray<Entry> pages_;
   Ports ports_;
   std::uint64_t hits_ = 0, misses_ = 0, merged_ = 0, evictions_ = 0, invalidated_ = 0;
-  bool was_hit_ = false;  // the look-up before
+  bool was_hit_ = false;
   Probe hits_probe_, misses_probe_;
 };
 
