@@ -60,7 +60,7 @@ tlm::tlm_response_status Iommu::answer_translation_request(const IommuRequest& r
   const IommuEngine::Outcome outcome = look_up(request, kernel_now(), at, time);
   const IommuAnswer& answer = outcome.answer;
   at = outcome.done;
-  message.granted = {};
+  message.granted = {.page_shift = kPageShift};  // also if nothing is granted
   if (answer.cause == IommuCause::none) {
     message.granted = {.address = answer.address,
                        .page_shift = std::max<std::uint8_t>(answer.page_shift, kPageShift),
