@@ -77,7 +77,8 @@ void IoComplex::build(const DeviceConfig& config, std::uint32_t requester, const
   Device& device = *devices_.emplace_back(std::make_unique<Device>(name, config, dma, pattern));
   if (iommu_) {
     device.link.to_root.bind(iommu_->devices);
-    iommu_->message_port(requester).bind(device.link.from_root);
+    iommu_->to_devices.bind(device.link.from_root);
+    iommu_->attach(static_cast<int>(devices_.size()) - 1, requester);
     attach(config, requester);
   } else {
     device.link.to_root.bind(bus.in);

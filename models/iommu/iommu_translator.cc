@@ -92,13 +92,15 @@ class Process {
   IommuAnswer run() {
     answer_.cause = translate();
     answer_.transaction_type = transaction_type(request_);
+    answer_.hides_faults = device_.hides_faults();
     if (answer_.cause == IommuCause::none) return answer_;
     const bool asks = request_.type == IommuRequestType::translation_request;
     IommuAnswer refusal;
     refusal.cause = answer_.cause;
     refusal.status = asks ? ats_status(answer_.cause) : IommuStatus::unsupported_request;
     refusal.reported =
-        refusal.status != IommuStatus::success && (always_reported(answer_.cause) || !device_.hides_faults());
+        refusal.status != IommuStatus::success && (always_reported(answer_.cause) || !answer_.hides_faults);
+    refusal.hides_faults = answer_.hides_faults;
     refusal.transaction_type = answer_.transaction_type;
     refusal.iotval2 = answer_.iotval2;
     return refusal;
