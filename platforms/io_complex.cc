@@ -5,31 +5,8 @@
 #include <fmt/format.h>
 
 #include "pagoda/base/error.h"
-#include "pagoda/base/transaction.h"
 
 namespace pagoda {
-namespace {
-
-// MODE of a first stage in this format, and whether it is one of the custom mode.
-struct FirstStage {
-  std::uint64_t mode;
-  bool x86;
-};
-
-FirstStage first_stage_of(const PageFormat& format) {
-  for (std::uint64_t mode = 8; mode <= 10; ++mode) {
-    for (const bool x86 : {false, true}) {
-      DeviceContext device;
-      if (x86) device.tc = DeviceContext::kX86FirstStage;
-      if (first_stage_format(device, static_cast<unsigned>(mode)) == &format) return {mode, x86};
-    }
-  }
-  throw UserError({}, "os.format", "no IOMMU reads page tables in this format, and there are devices",
-                  "allowed: sv39, sv48, sv57, x86-64-4 or x86-64-5");
-}
-
-}  // namespace
-
 struct IoComplex::Device {
   DmaPattern traffic;
   IoLink link;
@@ -49,15 +26,20 @@ struct IoComplex::Device {
   }
 };
 
-IoComplex::IoComplex(const sc_core::sc_module_name& name, const IoConfig& config, Os& os, Bus& bus, std::uint64_t seed)
-    : Module(name), os_(os) {
+IoComplex::IoComplex(const sc_core::sc_module_name& name, const IoConfig& config, Os& os, Bus& bus,
+                     const std::vector<Program>& programs, std::uint64_t seed)
+    : Module(name),
+      os_(os),
+      programs_(programs),
+      mirrors_(config.control && config.control->method == ControlMethod::mirrored) {
   if (config.iommu) {
     iommu_ = std::make_unique<Iommu>("iommu", *config.iommu);
     iommu_->memory.bind(bus.in);
-    registers_.bind(iommu_->registers);
-    const IommuCapabilities capabilities = config.iommu->capabilities.capabilities();
-    directory_ = std::make_unique<DeviceDirectoryTable>(
-        capabilities, DeviceDirectoryTable::levels_for(capabilities, 16), os.memory(), os.frames());
+    driver_ = std::make_unique<IoDriver>("driver", config.driver, os.memory(), os.frames());
+    driver_->registers.bind(iommu_->registers);
+    for (unsigned cause = 0; cause < kIommuInterrupts; ++cause) {
+      driver_->connect_interrupt(static_cast<IommuInterrupt>(cause), iommu_->wire(cause));
+    }
   }
   for (const DeviceConfig& group : config.devices) {
     for (std::uint32_t i = 0; i < group.count; ++i) {
@@ -65,9 +47,26 @@ IoComplex::IoComplex(const sc_core::sc_module_name& name, const IoConfig& config
             bus);
     }
   }
+  if (config.control) build_control(*config.control, config.devices, seed);
 }
 
 IoComplex::~IoComplex() = default;
+
+void IoComplex::build_control(const IoControlConfig& config, const std::vector<DeviceConfig>& groups,
+                              std::uint64_t seed) {
+  IoControl::Region region{};
+  for (const DeviceConfig& group : groups) {
+    if (!group.shares_cpu) continue;
+    const Program& program = programs_[*group.shares_cpu];
+    region.process = program.process;
+    region.processor = program.processor;
+    region.domain = shared_[*group.shares_cpu];
+    region.base = group.traffic.base;
+    region.bytes = group.traffic.size.count;
+    for (std::uint32_t i = 0; i < group.count; ++i) region.requesters.push_back(group.dma.requester + i);
+  }
+  control_ = std::make_unique<IoControl>("control", config, os_, *driver_, *iommu_, region, seed);
+}
 
 void IoComplex::build(const DeviceConfig& config, std::uint32_t requester, const std::string& name, std::uint64_t seed,
                       Bus& bus) {
@@ -78,40 +77,34 @@ void IoComplex::build(const DeviceConfig& config, std::uint32_t requester, const
   Device& device = *devices_.emplace_back(std::make_unique<Device>(name, config, dma, pattern));
   if (iommu_) {
     device.link.to_root.bind(iommu_->devices);
-    iommu_->message_port(requester).bind(device.link.from_root);
-    give_tables(config, requester);
+    iommu_->to_devices.bind(device.link.from_root);
+    iommu_->attach(static_cast<int>(devices_.size()) - 1, requester);
+    attach(config, requester);
   } else {
     device.link.to_root.bind(bus.in);
   }
 }
 
-// A device context, and page tables for the traffic's region if the device is translated.
-void IoComplex::give_tables(const DeviceConfig& config, std::uint32_t requester) {
-  constexpr std::uint64_t kValid = 1;
-  constexpr std::uint64_t kAts = 1 << 1;
-  constexpr std::uint64_t kFlagUpdates = 1 << 8;  // SADE
-  DeviceContext context;
-  context.tc = kValid | (config.dma.atc ? kAts : 0);
-  if (config.translated) {
-    const Os::ProcessId process = os_.create_process();
-    os_.premap(process, config.traffic.base, config.traffic.size.count);
-    const Stage& stage = os_.space(process).stage();
-    const FirstStage first = first_stage_of(*stage.format);
-    context.tc |= kFlagUpdates | (first.x86 ? DeviceContext::kX86FirstStage : 0);
-    context.ta = (process + 1) << 12;
-    context.fsc = first.mode << 60 | stage.root >> kPageShift;
-  }
-  directory_->set(requester, context);
+// Without a PASID a device translates with its domain, with one in that process.
+void IoComplex::attach(const DeviceConfig& config, std::uint32_t requester) {
+  IoDomain& domain = domain_of(config);
+  const IoDeviceOptions options{.ats = config.dma.atc.has_value(),
+                                .page_requests = config.dma.atc && config.dma.atc->page_requests > 0,
+                                .privileged = config.dma.supervisor,
+                                .process_bits = config.dma.pasid ? 20u : 0u};
+  driver_->attach(requester, domain, options);
+  if (config.dma.pasid) driver_->attach_process(requester, *config.dma.pasid, domain);
 }
 
-void IoComplex::start_of_simulation() {
-  if (!iommu_) return;
-  std::uint64_t ddtp = directory_->ddtp();
-  Transaction transaction;
-  transaction.prepare(tlm::TLM_WRITE_COMMAND, iommu_register::kDdtp, sizeof ddtp,
-                      reinterpret_cast<unsigned char*>(&ddtp));
-  sc_core::sc_time delay;
-  registers_->b_transport(transaction.payload, delay);
+IoDomain& IoComplex::domain_of(const DeviceConfig& config) {
+  const Os::ProcessId process = config.shares_cpu ? programs_[*config.shares_cpu].process : os_.create_process();
+  os_.premap(process, config.traffic.base, config.traffic.size.count);
+  AddressSpace& space = os_.space(process);
+  if (!config.shares_cpu) return driver_->share(space);
+  IoDomain*& known = shared_[*config.shares_cpu];
+  if (known == nullptr) known = mirrors_ ? &driver_->mirror(space) : &driver_->share(space);
+  if (mirrors_) driver_->process_changed(*known, config.traffic.base, config.traffic.size.count);
+  return *known;
 }
 
 void IoComplex::on_finish(const std::function<void()>& callback) {
@@ -142,6 +135,8 @@ Ps IoComplex::end_time() const {
 
 void IoComplex::rethrow_failure() const {
   for (const auto& device : devices_) device->engine.rethrow_failure();
+  if (driver_) driver_->rethrow_failure();
+  if (control_) control_->rethrow_failure();
 }
 
 // The parts of every request add up to its latency.
@@ -152,6 +147,7 @@ void IoComplex::check_invariants() const {
     throw InvariantError(fmt::format("{}: the parts of its request times add up to {} ps, its latencies to {} ps",
                                      device->name, engine.accounted_time(), engine.summed_latency()));
   }
+  if (control_) control_->check_invariants();
 }
 
 void IoComplex::visit_stats(StatVisitor& v) {

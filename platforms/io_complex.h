@@ -2,12 +2,13 @@
 //
 //   devices -> link (each) -> IOMMU -> the bus
 //
-// A device that is translated has page tables of its own, in the format and with the page sizes of the operating
-// system, that map its traffic's region; x86-64 tables are the IOMMU's custom mode. Its device context, the directory
-// and the tables are real bytes in memory.
+// The IOMMU translates for a device by page tables that map its traffic's region: those of a core's process, or of a
+// process of its own, in the format and with the page sizes of the operating system; x86-64 tables are the IOMMU's
+// custom mode. The driver sets all of it up as real bytes and register writes before time begins.
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -16,7 +17,7 @@
 #include "pagoda/interconnect/bus.h"
 #include "pagoda/interconnect/io_link.h"
 #include "pagoda/iommu/iommu.h"
-#include "pagoda/software/io_directories.h"
+#include "pagoda/software/io_driver.h"
 #include "pagoda/software/os.h"
 #include "platforms/dma_pattern.h"
 #include "platforms/io_config.h"
@@ -26,7 +27,14 @@ namespace pagoda {
 /// The module `io`: its statistics are what devices have moved.
 class IoComplex final : public Module {
  public:
-  IoComplex(const sc_core::sc_module_name& name, const IoConfig& config, Os& os, Bus& bus, std::uint64_t seed);
+  /// A core, and what it runs.
+  struct Program {
+    Os::ProcessId process;
+    Processor* processor;
+  };
+
+  IoComplex(const sc_core::sc_module_name& name, const IoConfig& config, Os& os, Bus& bus,
+            const std::vector<Program>& programs, std::uint64_t seed);
   ~IoComplex() override;
 
   std::size_t devices() const { return devices_.size(); }
@@ -48,15 +56,19 @@ class IoComplex final : public Module {
  private:
   struct Device;
 
-  void start_of_simulation() override;
   void build(const DeviceConfig& config, std::uint32_t requester, const std::string& name, std::uint64_t seed,
              Bus& bus);
-  void give_tables(const DeviceConfig& config, std::uint32_t requester);
+  void build_control(const IoControlConfig& config, const std::vector<DeviceConfig>& groups, std::uint64_t seed);
+  void attach(const DeviceConfig& config, std::uint32_t requester);
+  IoDomain& domain_of(const DeviceConfig& config);
 
-  tlm_utils::simple_initiator_socket_optional<IoComplex> registers_{"registers"};
   Os& os_;
+  std::vector<Program> programs_;
+  bool mirrors_;  // tables that follow a core's process, instead of the process's
   std::unique_ptr<Iommu> iommu_;
-  std::unique_ptr<DeviceDirectoryTable> directory_;
+  std::unique_ptr<IoDriver> driver_;
+  std::unique_ptr<IoControl> control_;
+  std::map<std::uint32_t, IoDomain*> shared_;  // by core
   std::vector<std::unique_ptr<Device>> devices_;
   Ps measured_from_ = 0;
 };

@@ -50,8 +50,8 @@ const ConfigInfo& DeviceConfig::config_info() {
           .field("traffic", &DeviceConfig::traffic,
                  "transfers: loads read host memory, stores write it, `gap` counts nanoseconds")
           .field("limit", &DeviceConfig::limit, "transfers made; 0: all of the traffic")
-          .field("translated", &DeviceConfig::translated,
-                 "the IOMMU translates, by page tables of the device's own; else it lets the device pass")
+          .field("shares_cpu", &DeviceConfig::shares_cpu,
+                 "the core whose process's page tables translate for it; none: it has tables of its own")
           .check([](const DeviceConfig& c) -> std::optional<ConfigProblem> {
             if (is_name(c.name)) return std::nullopt;
             return ConfigProblem{"name", fmt::format("`{}` is no name", c.name),
@@ -68,8 +68,28 @@ const ConfigInfo& IoConfig::config_info() {
   static const ConfigInfo info =
       ConfigBuilder<IoConfig>("io", "Devices, and the IOMMU between them and memory.")
           .field("iommu", &IoConfig::iommu, "the IOMMU; none: devices use physical addresses")
+          .field("driver", &IoConfig::driver, "the software that programs the IOMMU")
           .field("devices", &IoConfig::devices, "groups of devices")
+          .field("control", &IoConfig::control,
+                 "software that keeps the devices that share a core's process away from pages, again and again")
           .check(collision)
+          .check([](const IoConfig& c) -> std::optional<ConfigProblem> {
+            if (!c.control) return std::nullopt;
+            std::optional<std::uint32_t> cpu;
+            for (const DeviceConfig& device : c.devices) {
+              if (!device.shares_cpu) continue;
+              if (cpu && *cpu != *device.shares_cpu) {
+                return ConfigProblem{"control", "devices share the processes of several cores", "allowed: one"};
+              }
+              cpu = device.shares_cpu;
+              if (device.traffic.size.count < std::uint64_t{c.control->pages} << 12) {
+                return ConfigProblem{"control", "more pages at a time than the devices' region has",
+                                     "allowed: control.pages within traffic.size"};
+              }
+            }
+            if (c.iommu && cpu) return std::nullopt;
+            return ConfigProblem{"control", "nothing to control", "allowed: an iommu, and a device with shares_cpu"};
+          })
           .check([](const IoConfig& c) -> std::optional<ConfigProblem> {
             for (const DeviceConfig& device : c.devices) {
               if (device.dma.atc && (!c.iommu || !c.iommu->capabilities.ats)) {

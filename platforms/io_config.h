@@ -8,7 +8,9 @@
 #include "pagoda/devices/dma_config.h"
 #include "pagoda/interconnect/io_link_config.h"
 #include "pagoda/iommu/iommu_config.h"
+#include "pagoda/software/io_driver_config.h"
 #include "pagoda/workload/pattern.h"
+#include "platforms/io_control.h"
 
 namespace pagoda {
 
@@ -21,14 +23,16 @@ struct DeviceConfig {
   DmaConfig dma;
   PatternConfig traffic{.kind = PatternKind::random, .count = 100'000, .access_size = {64}};
   std::uint64_t limit = 0;
-  bool translated = true;
+  std::optional<std::uint32_t> shares_cpu{};
 
   static const ConfigInfo& config_info();
 };
 
 struct IoConfig {
   std::optional<IommuConfig> iommu = IommuConfig{};
+  IoDriverConfig driver{.completion = IoCompletion::interrupt};
   std::vector<DeviceConfig> devices;
+  std::optional<IoControlConfig> control;
 
   static const ConfigInfo& config_info();
 };

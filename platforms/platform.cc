@@ -112,6 +112,7 @@ void Platform::start_program(const CpuConfig& config, Cpu& cpu, Os::ProcessId pr
   }
   cpu.run(workload.take(), cpu.unit(), *os_);
   os_->assign(cpu, process);
+  programs_.push_back({process, &cpu});
   if (config_.warmup > 0) {
     ++warming_up_;
     cpu.call_after(config_.warmup, [this, &cpu] { finish_warm_up(cpu.program_time()); });
@@ -120,7 +121,7 @@ void Platform::start_program(const CpuConfig& config, Cpu& cpu, Os::ProcessId pr
 
 void Platform::build_io(const PlatformConfig& config) {
   if (config.io.devices.empty()) return;
-  io_ = std::make_unique<IoComplex>("io", config.io, *os_, *bus_, config.seed);
+  io_ = std::make_unique<IoComplex>("io", config.io, *os_, *bus_, programs_, config.seed);
   if (config.warmup == 0) return;
   warming_up_ += static_cast<unsigned>(io_->devices());
   io_->call_after(config.warmup, [this] { finish_warm_up(io_->end_time()); });

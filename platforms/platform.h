@@ -64,7 +64,8 @@ class Platform {
   std::unique_ptr<Os> os_;
   std::vector<std::unique_ptr<Cpu>> cpus_;
   std::vector<Workload> workloads_;
-  std::unique_ptr<IoComplex> io_;  // if there are devices
+  std::vector<IoComplex::Program> programs_;  // of the cores
+  std::unique_ptr<IoComplex> io_;             // if there are devices
   std::unique_ptr<VcdRecorder> recorder_;
   unsigned warming_up_ = 0;
   Ps measured_from_ = 0;

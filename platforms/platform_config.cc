@@ -126,6 +126,18 @@ const ConfigInfo& PlatformConfig::config_info() {
             return std::nullopt;
           })
           .check([](const PlatformConfig& c) -> std::optional<ConfigProblem> {
+            std::uint32_t cores = 0;
+            for (const CpuConfig& cpu : c.cpus) cores += cpu.count;
+            for (const DeviceConfig& device : c.io.devices) {
+              if (!device.shares_cpu || *device.shares_cpu < cores) continue;
+              return ConfigProblem{"io",
+                                   fmt::format("`{}` shares the process of core {}, and there are {} cores",
+                                               device.name, *device.shares_cpu, cores),
+                                   "allowed: shares_cpu below the number of cores"};
+            }
+            return std::nullopt;
+          })
+          .check([](const PlatformConfig& c) -> std::optional<ConfigProblem> {
             for (const CpuConfig& cpu : c.cpus) {
               const bool there =
                   cpu.walks_enter == WalkEntry::memory || (cpu.walks_enter == WalkEntry::l1d && cpu.l1d) ||

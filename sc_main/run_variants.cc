@@ -36,6 +36,7 @@ std::vector<std::string> arguments(const RunOptions& options, const std::string&
   std::vector<std::string> args{"run", options.request.platform, "--variant", variant, "--out", out.string()};
   for (const std::string& set : options.request.sets) args.insert(args.end(), {"--set", set});
   if (!options.request.trace.empty()) args.insert(args.end(), {"--trace", options.request.trace});
+  if (!options.request.limit.empty()) args.insert(args.end(), {"--limit", options.request.limit});
   if (!options.vcd.empty()) args.insert(args.end(), {"--vcd", waveform_of(options.vcd, variant)});
   return args;
 }

@@ -135,6 +135,15 @@ std::string device_section(const PlatformConfig& config, const StatNode& stats) 
   return text;
 }
 
+std::string control_section(const StatNode& stats) {
+  if (stats.find("io.control") == nullptr) return {};
+  const Figures control(stats, "io.control");
+  return fmt::format(
+      "control of DMA    {} times, in force after {:.2f} us (p99 {:.2f}), {} requests let through meanwhile\n",
+      control.count("episodes"), control.at("block_latency.mean") / 1000, control.at("block_latency.p99") / 1000,
+      control.count("let_through"));
+}
+
 std::string shared_section(const StatNode& stats) {
   std::string text;
   if (stats.find("llc") != nullptr) {
@@ -170,7 +179,7 @@ std::string summary(const PlatformConfig& config, const std::string& variant, co
       fmt::format("{}{}: {}\n\n", config.name, variant.empty() ? "" : " (" + variant + ")", config.description);
   if (!config.cpus.empty()) text += core_section(stats) + "\n";
   if (!config.io.devices.empty()) text += device_section(config, stats) + "\n";
-  text += shared_section(stats);
+  text += control_section(stats) + shared_section(stats);
   text +=
       fmt::format("simulated         {} at quantum {}, seed {}\n",
                   pretty_duration(stats.number("simulated_time_ns") * 1e-9), to_string(config.quantum), config.seed);

@@ -65,6 +65,7 @@ class AssocArray {
         chunks_((geometry.ways + kChunk - 1) / kChunk),
         set_mask_(geometry.sets() - 1),
         policy_(geometry.replacement),
+        plain_(policy_ == Replacement::lru && chunks_ == 1),
         random_state_(seed * 0x9e3779b97f4a7c15 | 1),
         chunk_array_(chunks_ * geometry.sets()),
         slots_(geometry.entries),
@@ -114,17 +115,22 @@ class AssocArray {
 
   /// The entry of `set` that gives way next: an empty one, or the policy's choice. Its old contents are still there.
   Place victim(std::size_t set) {
-    for (std::size_t first = 0; first < ways_; first += kChunk) {
-      const unsigned empty = chunk_at(set, first).ways_with(0);
-      const std::size_t way = first + static_cast<unsigned>(std::countr_zero(empty));
-      if (empty != 0 && way < ways_) return place_of(set, way);
-    }
-    return place_of(set, choose(set));
+    if (!plain_) [[unlikely]]
+      return victim_of_any(set);
+    const Chunk& chunk = chunk_array_[set];
+    const unsigned empty = chunk.ways_with(0) & ((1u << ways_) - 1);
+    const unsigned candidates = empty != 0 ? empty : chunk.ways_aged(static_cast<Age>(ways_));
+    return place_of(set, static_cast<unsigned>(std::countr_zero(candidates)) % kChunk);
   }
 
   /// Gives a place of `set` (from victim()) a new key and makes it the newest of its set.
   void replace(std::size_t set, const Place& place, Key key) {
     slot_of(place.entry)->key = key;
+    if (plain_) [[likely]] {
+      chunk_array_[set].tags[place.way] = tag_of(key);
+      make_newest_in(chunk_array_[set], place.way);
+      return;
+    }
     tag(set, place.way) = tag_of(key);
     if (policy_ == Replacement::srrip) {
       age(set, place.way) = kSrripLong;
@@ -231,23 +237,43 @@ class AssocArray {
   template <class Match>
   Place look(std::size_t set, Key key, Match match) {
     const std::uint8_t tag = tag_of(key);
-    Slot* const slots = &slots_[set * ways_];
-    for (std::size_t first = 0; first < ways_; first += kChunk) {
-      for (unsigned same = chunk_at(set, first).ways_with(tag); same != 0; same &= same - 1) {
+    const Chunk* chunk = &chunk_array_[set * chunks_];
+    for (std::size_t first = 0;; first += kChunk, ++chunk) {
+      for (unsigned same = chunk->ways_with(tag); same != 0; same &= same - 1) {
         const std::size_t way = first + static_cast<unsigned>(std::countr_zero(same));
-        if (slots[way].key == key && match(slots[way].entry)) return {&slots[way].entry, way};
+        Slot& slot = slots_[set * ways_ + way];
+        if (slot.key == key && match(slot.entry)) return {&slot.entry, way};
       }
+      if (first + kChunk >= ways_) return {nullptr, 0};
     }
-    return {nullptr, 0};
+  }
+
+  // For sets of several chunks and other policies than LRU.
+  [[gnu::noinline]] Place victim_of_any(std::size_t set) {
+    for (std::size_t first = 0; first < ways_; first += kChunk) {
+      const unsigned empty = chunk_at(set, first).ways_with(0);
+      const std::size_t way = first + static_cast<unsigned>(std::countr_zero(empty));
+      if (empty != 0 && way < ways_) return place_of(set, way);
+    }
+    return place_of(set, choose(set));
   }
 
   void count_use(std::size_t set, std::size_t way) {
+    if (plain_) [[likely]]
+      return make_newest_in(chunk_array_[set], way);
     switch (policy_) {
       case Replacement::lru: make_newest(set, way); break;
       case Replacement::plru: point_away_from(set, way); break;
       case Replacement::srrip: age(set, way) = 0; break;
       case Replacement::random: break;
     }
+  }
+
+  static void make_newest_in(Chunk& chunk, std::size_t way) {
+    Age& own = chunk.ages[way];
+    if (own == 1) return;
+    chunk.age_those_below(static_cast<Age>(own - 1));  // of never used: everyone
+    own = 1;
   }
 
   void make_newest(std::size_t set, std::size_t way) {
@@ -336,6 +362,7 @@ class AssocArray {
   std::size_t chunks_;  // per set
   std::size_t set_mask_;
   Replacement policy_;
+  bool plain_;  // LRU, and a set's ages lie in one chunk
   std::uint64_t random_state_;
   LazyArray<Chunk> chunk_array_;
   LazyArray<Slot> slots_;

@@ -35,7 +35,6 @@ struct AtsGrant {
   bool executable = false;
   bool untranslated_only = false;  ///< U: accesses must use the untranslated address
   bool global = false;             ///< for all processes of the device
-  bool uncached = false;           ///< N: non-snooped
 };
 
 struct AtsMessage : tlm::tlm_extension<AtsMessage> {

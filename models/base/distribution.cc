@@ -24,6 +24,9 @@ std::uint64_t Distribution::quantile(double fraction) const {
 }
 
 void Distribution::merge(const Distribution& other) {
+  if (other.count_ == 0) return;
+  last_ = other.last_;
+  last_bucket_ = other.last_bucket_;
   if (other.buckets_.size() > buckets_.size()) buckets_.resize(other.buckets_.size());
   for (std::size_t i = 0; i < other.buckets_.size(); ++i) buckets_[i] += other.buckets_[i];
   count_ += other.count_;

@@ -15,14 +15,10 @@ namespace pagoda {
 class Distribution {
  public:
   void record(std::uint64_t value) {
-    const std::size_t bucket = bucket_of(value);
-    if (bucket >= buckets_.size()) [[unlikely]]
-      grow(bucket + 1);
-    ++buckets_[bucket];
+    if (value != last_ || count_ == 0) place(value);
+    ++buckets_[last_bucket_];
     ++count_;
     sum_ += value;
-    if (value < min_) min_ = value;
-    if (value > max_) max_ = value;
   }
 
   std::uint64_t count() const { return count_; }
@@ -47,6 +43,15 @@ class Distribution {
     return (std::size_t{shift} << kPrecisionBits) + (value >> shift);
   }
 
+  // Finds the bucket of a value that is not the one recorded last.
+  void place(std::uint64_t value) {
+    last_ = value;
+    last_bucket_ = bucket_of(value);
+    if (last_bucket_ >= buckets_.size()) [[unlikely]]
+      grow(last_bucket_ + 1);
+    if (value < min_) min_ = value;
+    if (value > max_) max_ = value;
+  }
   void grow(std::size_t size);
 
   std::vector<std::uint64_t> buckets_;
@@ -54,6 +59,8 @@ class Distribution {
   std::uint64_t sum_ = 0;
   std::uint64_t min_ = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t max_ = 0;
+  std::uint64_t last_ = 0;  // what was recorded last, and where
+  std::size_t last_bucket_ = 0;
 };
 
 }  // namespace pagoda

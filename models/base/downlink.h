@@ -24,8 +24,10 @@ class Downlink {
   /// At the end of elaboration, when `below` is known. Once.
   void bind(Below& below);
   bool bound() const { return below_ != nullptr; }
+  /// Null if requests go as payloads.
+  TimedTarget* timed_target() const { return timed_; }
 
-  /// A request that leaves at `at`; it belongs to the callee from here on.
+  /// A request that leaves at `at`; afterwards it may have changed, see TimedTarget::access().
   TimedAnswer access(TimedRequest& request, Ps at) {
     return timed_ != nullptr ? timed_->access(request, at) : access_by_payload(request, at);
   }

@@ -63,7 +63,8 @@ class Ports {
   static constexpr Entry kUsedMask = (1u << kUsedBits) - 1;
 
   Entry& entry_of(std::uint64_t cycle) { return cycles_[cycle % kCycles]; }
-  static Entry none_in(std::uint64_t cycle) { return static_cast<Entry>(cycle / kCycles << kUsedBits); }
+  static_assert(kCycles == kUsedMask + 1);
+  static Entry none_in(std::uint64_t cycle) { return static_cast<Entry>(cycle) & ~kUsedMask; }
   bool full(std::uint64_t cycle) { return entry_of(cycle) - none_in(cycle) - count_ < kUsedMask + 1 - count_; }
   // Takes a port in this cycle if one is free.
   bool take(std::uint64_t cycle) {

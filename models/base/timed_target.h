@@ -45,7 +45,7 @@ class TimedTarget {
  public:
   virtual ~TimedTarget() = default;
   /// A request that reaches the module at `at`, which is not before its floor; when it is done, and how it ended. The
-  /// module may change the request as it passes it on: it belongs to the callee from here on.
+  /// module may change what the request asks for, and its info but for requester, key and origin, as it passes it on.
   virtual TimedAnswer access(TimedRequest& request, Ps at) = 0;
   /// A request for this address is about to come: has the host fetch what it will need.
   virtual void expect(Addr /*address*/) {}

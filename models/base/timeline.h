@@ -112,21 +112,21 @@ class Servers {
     Ps start;
   };
 
-  explicit Servers(std::size_t count) : lines_(count) {}
+  explicit Servers(std::size_t count) : lines_(count), count_(count) {}
 
-  std::size_t count() const { return lines_.size(); }
+  std::size_t count() const { return count_; }
 
   /// For work whose end is known only once it is done: finds the server that can start first and is then free
   /// for the `expected` time. Follow with release(); work that takes longer than its gap is cut to the gap.
   Slot acquire(Ps earliest, Ps expected) {
-    if (lines_.empty()) return {0, earliest};
+    if (count_ == 0) return {0, earliest};
     if (lines_[next_].horizon() <= earliest) return {next_, earliest};
     return earliest_server(earliest, expected);
   }
   void release(Ps floor, Slot slot, Ps end) {
-    if (lines_.empty()) return;
+    if (count_ == 0) return;
     lines_[slot.server].occupy(floor, slot.start, end);
-    next_ = slot.server + 1 == lines_.size() ? 0 : slot.server + 1;
+    next_ = slot.server + 1 == count_ ? 0 : slot.server + 1;
   }
 
   std::size_t busy_at(Ps time) const;
@@ -135,6 +135,7 @@ class Servers {
   Slot earliest_server(Ps earliest, Ps duration);
 
   std::vector<Timeline> lines_;
+  std::size_t count_;
   std::size_t next_ = 0;  // used longest ago if they are used in turn, and then the first to be free
   NoRoom no_room_;
 };

@@ -13,34 +13,38 @@ constexpr unsigned kWires = 16;
 
 bool cacheable(MemoryType type) { return type == MemoryType::platform || type == MemoryType::write_back; }
 
-Fault fault_of(const TimedRequest& request, const IommuAnswer& answer) {
-  Fault fault{.cause = FaultCause::permission,
-              .access = request.info.access,
-              .privilege = request.info.privilege,
-              .virtual_address = request.address,
-              .stage_address = request.address};
-  switch (answer.cause) {
-    case IommuCause::dma_denied: fault.cause = FaultCause::withheld; break;
+FaultCause cause_of(IommuCause cause) {
+  switch (cause) {
+    case IommuCause::dma_denied: return FaultCause::withheld;
     case IommuCause::ddt_entry_invalid:
     case IommuCause::pdt_entry_invalid:
     case IommuCause::msi_entry_invalid:
-    case IommuCause::copy_missing: fault.cause = FaultCause::not_present; break;
+    case IommuCause::copy_missing: return FaultCause::not_present;
     case IommuCause::ddt_entry_misconfigured:
     case IommuCause::pdt_entry_misconfigured:
-    case IommuCause::msi_entry_misconfigured: fault.cause = FaultCause::misconfiguration; break;
+    case IommuCause::msi_entry_misconfigured: return FaultCause::misconfiguration;
     case IommuCause::ddt_corrupt:
     case IommuCause::pdt_corrupt:
     case IommuCause::msi_table_corrupt:
-    case IommuCause::page_table_corrupt: fault.cause = FaultCause::poison; break;
+    case IommuCause::mrif_corrupt:
+    case IommuCause::page_table_corrupt: return FaultCause::poison;
     case IommuCause::fetch_access_fault:
     case IommuCause::read_access_fault:
     case IommuCause::write_access_fault:
     case IommuCause::ddt_load_access_fault:
     case IommuCause::pdt_load_access_fault:
-    case IommuCause::msi_load_access_fault: fault.cause = FaultCause::access_error; break;
-    default: break;
+    case IommuCause::msi_load_access_fault:
+    case IommuCause::mrif_access_fault: return FaultCause::access_error;
+    default: return FaultCause::permission;
   }
-  return fault;
+}
+
+Fault fault_of(const TimedRequest& request, FaultCause cause) {
+  return {.cause = cause,
+          .access = request.info.access,
+          .privilege = request.info.privilege,
+          .virtual_address = request.address,
+          .stage_address = request.address};
 }
 
 IommuRequest request_of(const RequestInfo& info, Addr address) {
@@ -66,11 +70,15 @@ Iommu::Iommu(const sc_core::sc_module_name& name, const IommuConfig& config)
   reset(config.capabilities.capabilities());
   SC_HAS_PROCESS(Iommu);
   SC_THREAD(run_agent);
-  SC_METHOD(send_responses);
-  sensitive << response_event_;
-  dont_initialize();
+  SC_THREAD(send_responses);
   SC_METHOD(move_wires);
   sensitive << wire_event_;
+  dont_initialize();
+  SC_METHOD(finish_switches);
+  sensitive << switch_event_;
+  dont_initialize();
+  SC_METHOD(watch_cycles);
+  sensitive << cycles_event_;
   dont_initialize();
 }
 
@@ -85,16 +93,6 @@ void Iommu::reset(const IommuCapabilities& capabilities) {
   registers_file_ = std::make_unique<IommuRegisterFile>(options, listener);
   engine_.set_setup(registers_file_->setup());
   engine_.forget();
-}
-
-Iommu::MessagePort& Iommu::message_port(std::uint32_t device_id) {
-  auto& port = message_ports_[device_id];
-  if (!port) {
-    simcontext()->hierarchy_push(this);  // a port of this module, whoever asks for it
-    port = std::make_unique<MessagePort>(fmt::format("to_device_{:x}", device_id).c_str());
-    simcontext()->hierarchy_pop();
-  }
-  return *port;
 }
 
 void Iommu::end_of_elaboration() {
@@ -113,7 +111,7 @@ void Iommu::device_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time
     return;
   }
   if (payload.get_command() == tlm::TLM_IGNORE_COMMAND) {
-    memory_below_->b_transport(payload, delay);
+    payload.set_response_status(tlm::TLM_COMMAND_ERROR_RESPONSE);
     return;
   }
   TimedRequest request{.address = payload.get_address(),
@@ -124,26 +122,28 @@ void Iommu::device_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time
                        .fault = &attributes.fault};
   if (payload.is_write()) request.info.access = AccessKind::write;
   if (payload.is_read() && request.info.access == AccessKind::write) request.info.access = AccessKind::read;
-  if (payload.is_write() && request.bytes == sizeof message_data_ && payload.get_data_ptr() != nullptr) {
-    std::memcpy(&message_data_, payload.get_data_ptr(), sizeof message_data_);
-  }
-  const TimedAnswer answer = serve(request, local_time(delay), PayloadSender(payload, attributes, memory_below_));
+  const TimedAnswer answer =
+      serve(request, local_time(delay), &payload, PayloadSender(payload, attributes, memory_below_));
   delay = delay_of_answer(answer.done, attributes.time);
   payload.set_response_status(answer.status());
+  payload.set_dmi_allowed(false);  // memory's hint is about its own addresses
 }
 
-TimedAnswer Iommu::access(TimedRequest& request, Ps at) { return serve(request, at, TimedSender(memory_below_)); }
+TimedAnswer Iommu::access(TimedRequest& request, Ps at) {
+  return serve(request, at, nullptr, TimedSender(memory_below_));
+}
 
 template <class Sender>
-inline TimedAnswer Iommu::serve(TimedRequest& request, Ps at, Sender sender) {
+inline TimedAnswer Iommu::serve(TimedRequest& request, Ps at, tlm::tlm_generic_payload* payload, Sender sender) {
+  const CallsUnderWay::Call call(calls_);
   if ((request.address & low_mask(kPageShift)) + request.bytes > low_mask(kPageShift) + 1) {
     return serve_crossing(request, at, sender);
   }
-  TranslatedPiece piece{.at = at, .length = request.bytes};
-  if (!translate(request, piece)) return {piece.at, tlm::TLM_ADDRESS_ERROR_RESPONSE};
-  if (mrif_) [[unlikely]]
-    return {store_mrif(request, piece.at)};
-  return send(request, piece, sender);
+  Found found{.piece = {.at = at, .length = request.bytes}};
+  if (!translate(request, found)) return {found.piece.at, tlm::TLM_ADDRESS_ERROR_RESPONSE};
+  if (found.answer.mrif) [[unlikely]]
+    return access_mrif(request, payload, found);
+  return send(request, found.piece, sender);
 }
 
 // A request that leaves a 4 KiB page: all of it is translated before any part is carried out.
@@ -157,10 +157,11 @@ template <class Sender>
     part.address = request.address + offset;
     const Addr left = low_mask(kPageShift) + 1 - (part.address & low_mask(kPageShift));
     part.bytes = static_cast<std::uint32_t>(std::min<Addr>(request.bytes - offset, left));
-    TranslatedPiece piece{.at = known, .offset = offset, .length = part.bytes};
-    if (!translate(part, piece) || mrif_) return {piece.at, tlm::TLM_ADDRESS_ERROR_RESPONSE};  // an MSI does not cross
-    known = piece.at;
-    pieces.push_back(piece);
+    Found found{.piece = {.at = known, .offset = offset, .length = part.bytes}};
+    if (!translate(part, found)) return {found.piece.at, tlm::TLM_ADDRESS_ERROR_RESPONSE};
+    if (found.answer.mrif) return access_mrif(request, nullptr, found);  // which refuses it
+    known = found.piece.at;
+    pieces.push_back(found.piece);
     offset += part.bytes;
   }
   TimedAnswer last{known};
@@ -193,29 +194,29 @@ inline TimedAnswer Iommu::send(TimedRequest& request, const TranslatedPiece& pie
 }
 
 // Finds where a request within one page goes; false, with the fault, if nowhere.
-bool Iommu::translate(const TimedRequest& request, TranslatedPiece& piece) {
+bool Iommu::translate(const TimedRequest& request, Found& found) {
   const IommuRequest asked = request_of(request.info, request.address);
-  const IommuEngine::Outcome outcome = look_up(asked, request.floor, piece.at, *request.time);
+  const IommuEngine::Outcome outcome = look_up(asked, request.floor, found.piece.at, *request.time);
   const IommuAnswer& answer = outcome.answer;
+  TranslatedPiece& piece = found.piece;
   piece.at = outcome.done;
-  mrif_.reset();
   if (answer.cause != IommuCause::none) [[unlikely]] {
     ++refused_;
     if (answer.cause == IommuCause::dma_denied || answer.cause == IommuCause::copy_missing) ++denied_;
     blocked_probe_.count(outcome.done);
-    *request.fault = fault_of(request, answer);
+    *request.fault = fault_of(request, cause_of(answer.cause));
     return false;
   }
-  if (answer.mrif) [[unlikely]]
-    mrif_ = answer;
   piece.physical = answer.address;
   piece.page_shift = answer.page_shift;
   piece.uncached = !cacheable(answer.memory_type);
-  return !request.info.translated || pass_guard(request, piece);
+  found.answer = answer;
+  return !request.info.translated || pass_guard(request, found);
 }
 
-bool Iommu::pass_guard(const TimedRequest& request, TranslatedPiece& piece) {
+bool Iommu::pass_guard(const TimedRequest& request, Found& found) {
   if (guard_ == nullptr) return true;
+  TranslatedPiece& piece = found.piece;
   const TranslatedGuard::Verdict verdict = guard_->check({.device_id = request.info.requester & 0xffffff,
                                                           .access = request.info.access,
                                                           .address = piece.physical,
@@ -227,140 +228,70 @@ bool Iommu::pass_guard(const TimedRequest& request, TranslatedPiece& piece) {
   if (verdict.allowed) return true;
   ++guard_refused_;
   blocked_probe_.count(piece.at);
-  IommuAnswer answer;
-  answer.cause = IommuCause::translated_refused;
-  answer.transaction_type = request.is_write() ? 7 : 6;
-  *request.fault = fault_of(request, answer);
-  report(FaultRecord::of(request_of(request.info, request.address), answer), piece.at);
+  found.answer.cause = IommuCause::translated_refused;
+  *request.fault = fault_of(request, FaultCause::permission);
+  if (!found.answer.hides_faults) {
+    report(FaultRecord::of(request_of(request.info, request.address), found.answer), piece.at);
+  }
   return false;
 }
 
 IommuEngine::Outcome Iommu::look_up(const IommuRequest& request, Ps floor, Ps at, TimeSplit& time) {
   StructurePort port(tables_below_, request.device_id, floor);
   const IommuEngine::Outcome outcome = engine_.translate({.request = request, .floor = floor, .at = at}, port, time);
-  if (registers_file_->counters().counting()) count(request, outcome.events);
+  if (registers_file_->counters().counting()) count(request, outcome.events, outcome.done);
   if (observer_) observer_(request, outcome.answer);
   if (outcome.answer.reported) report(FaultRecord::of(request, outcome.answer), outcome.done);
   return outcome;
 }
 
-void Iommu::count(const IommuRequest& request, const IommuEngine::Events& events) {
-  IommuEventSource source{.device_id = request.device_id};
-  if (request.has_process) source.process_id = request.process_id;
-  if (events.tag.asid != IommuSpace::kNoProcess) source.pscid = events.tag.asid;
-  if (events.tag.vmid != IommuSpace::kNoGuest) source.gscid = events.tag.vmid;
-  constexpr std::array kRequests{IommuEvent::untranslated_request, IommuEvent::translation_request,
-                                 IommuEvent::translated_request};
-  registers_file_->counters().count(kRequests[static_cast<std::size_t>(request.type)], source);
-  for (unsigned event = 0; event < 32; ++event) {
-    if ((events.happened >> event & 1) != 0) registers_file_->counters().count(static_cast<IommuEvent>(event), source);
-  }
-}
-
-// Puts a record into the fault queue; nobody waits for it.
-void Iommu::report(const FaultRecord& record, Ps at) {
-  FaultQueue& queue = registers_file_->faults();
-  local_now_ = at;
-  const RecordQueue::Slot slot = queue.claim();
-  if (slot.drop != RecordQueue::Drop::none) {
-    ++records_dropped_;
-    return;
-  }
-  const auto words = to_words(record.encode(registers_file_->byte_order()), std::endian::little);
-  const StructurePort::Answer answer = own_port().store(slot.address, words, at);
-  local_now_ = answer.done;
-  if (answer.refused != FaultCause::none) {
-    ++records_dropped_;
-    queue.refused();
-    return;
-  }
-  ++records_;
-  queue.written();
-  fault_queue_probe_.set(answer.done, queue.tail());
-}
-
-// An MSI to an interrupt file kept in memory (RISC-V AIA 1.0, "Memory-resident interrupt files"): its identity becomes
-// pending there, and a notice goes out if it is enabled. What is no MSI is discarded.
-Ps Iommu::store_mrif(const TimedRequest& request, Ps at) {
+// An access to an interrupt file kept in memory.
+TimedAnswer Iommu::access_mrif(const TimedRequest& request, tlm::tlm_generic_payload* payload, const Found& found) {
   constexpr std::uint32_t kIdentities = 2048;
-  const IommuAnswer answer = *std::exchange(mrif_, std::nullopt);
-  const std::uint32_t data = std::exchange(message_data_, 0);
+  const Ps at = found.piece.at;
+  std::uint32_t data = 0;
+  const bool partial = payload != nullptr && payload->get_byte_enable_ptr() != nullptr;
+  if (request.bytes != sizeof data || request.address % sizeof data != 0 || partial) {
+    *request.fault = fault_of(request, FaultCause::permission);
+    return {at, tlm::TLM_ADDRESS_ERROR_RESPONSE};
+  }
+  unsigned char* const bytes = payload != nullptr ? payload->get_data_ptr() : nullptr;
+  if (bytes == nullptr) return {at};
+  if (!request.is_write()) {
+    std::memset(bytes, 0, sizeof data);
+    return {at};
+  }
+  std::memcpy(&data, bytes, sizeof data);
   const Addr offset = request.address & low_mask(kPageShift);
   const std::uint32_t identity = offset == 0 ? data : __builtin_bswap32(data);
-  if (!request.is_write() || request.bytes != sizeof data || (offset != 0 && offset != 4) || identity >= kIdentities) {
-    return at;
-  }
+  if ((offset != 0 && offset != 4) || identity >= kIdentities) return {at};
+  return {record_msi(request, identity, found)};
+}
+
+// Its identity becomes pending, by read, modify and write, and then a notice goes out.
+Ps Iommu::record_msi(const TimedRequest& request, std::uint32_t identity, const Found& found) {
   ++mrif_stores_;
   StructurePort port = own_port();
-  const Addr pending_at = answer.mrif_address + identity / 64 * 16;
+  const Addr pending_at = found.answer.mrif_address + identity / 64 * 16;
   const std::uint64_t bit = std::uint64_t{1} << identity % 64;
-  std::array<std::uint64_t, 2> words{};  // pending, enabled
-  StructurePort::Answer done = port.load(pending_at, words, at);
+  std::uint64_t pending = 0;
+  StructurePort::Answer done = port.load(pending_at, {&pending, 1}, found.piece.at);
+  while (done.refused == FaultCause::none) {
+    done = port.compare_and_swap(pending_at, pending, pending | bit, done.done);
+    if (done.swapped) break;
+    pending = done.value;
+  }
   if (done.refused == FaultCause::none) {
-    done = port.compare_and_swap(pending_at, words[0], words[0] | bit, done.done);
+    done = port.store32(found.answer.address, found.answer.notice_id, done.done);
+    if (done.refused != FaultCause::none) report(FaultRecord::of_message(found.answer.address), done.done);
+  } else if (!found.answer.hides_faults) {
+    IommuAnswer fault = found.answer;
+    fault.cause = done.refused == FaultCause::poison ? IommuCause::mrif_corrupt : IommuCause::mrif_access_fault;
+    report(FaultRecord::of(request_of(request.info, request.address), fault), done.done);
   }
-  if (done.refused != FaultCause::none) {
-    report({.cause = IommuCause::mrif_access_fault, .iotval = answer.mrif_address}, done.done);
-  } else if ((words[1] & bit) != 0) {
-    done = port.store32(answer.address, answer.notice_id, done.done);
-  }
-  (*request.time)[TimePart::walk] += done.done - at;
+  (*request.time)[TimePart::walk] += done.done - found.piece.at;
+  writes_until_ = std::max(writes_until_, done.done);
   return done.done;
-}
-
-void Iommu::register_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-  local_now_ = local_time(delay);
-  if (config_.capabilities.counters > 0) registers_file_->counters().advance_to(local_now_ / config_.period());
-  delay += to_sc_time(config_.registers.at(config_.period()));
-  access_registers(payload);
-}
-
-unsigned Iommu::debug_registers(tlm::tlm_generic_payload& payload) {
-  return payload.is_read() ? access_registers(payload) : 0;  // a write starts things
-}
-
-// Registers are read and written at once; what a write starts takes its time elsewhere.
-unsigned Iommu::access_registers(tlm::tlm_generic_payload& payload) {
-  const auto offset = static_cast<std::uint32_t>(payload.get_address());
-  const unsigned length = payload.get_data_length();
-  std::uint64_t value = 0;
-  bool done = false;
-  if (payload.get_address() < iommu_register::kRegionBytes && (length == 4 || length == 8) &&
-      payload.get_byte_enable_ptr() == nullptr) {
-    if (payload.is_write()) {
-      std::memcpy(&value, payload.get_data_ptr(), length);
-      done = registers_file_->write(offset, length, value);
-      engine_.set_setup(registers_file_->setup());
-    } else if (const auto read = registers_file_->read(offset, length)) {
-      std::memcpy(payload.get_data_ptr(), &*read, length);
-      done = true;
-    }
-  }
-  payload.set_response_status(done ? tlm::TLM_OK_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE);
-  return done ? length : 0;
-}
-
-void Iommu::dma_control_written() { engine_.forget_pages(); }
-
-void Iommu::interrupt(const InterruptRequest& request) {
-  ++interrupts_;
-  const Ps at = std::max(local_now_, kernel_now());
-  if (request.wired) {
-    wire_changes_.push_back({at, request.vector, request.level});
-    wire_event_.notify(delay_until(at));
-    return;
-  }
-  const StructurePort::Answer answer = own_port().store32(request.address, request.data, at);
-  if (answer.refused != FaultCause::none) report(FaultRecord::of_message(request.address), answer.done);
-}
-
-void Iommu::move_wires() {
-  std::erase_if(wire_changes_, [this](const WireChange& change) {
-    if (change.at > kernel_now()) return false;
-    wires_[change.vector]->write(change.level);
-    return true;
-  });
-  if (!wire_changes_.empty()) wire_event_.notify(delay_until(wire_changes_.front().at));
 }
 
 void Iommu::visit_stats(StatVisitor& v) {
@@ -372,6 +303,8 @@ void Iommu::visit_stats(StatVisitor& v) {
   v.counter("fault_records", records_, kCount, "records written to the fault queue");
   v.counter("fault_records_dropped", records_dropped_, kCount, "records that found the queue full, off or failing");
   v.counter("page_requests", page_requests_, kCount, "page requests of devices");
+  v.counter("page_requests_dropped", page_requests_dropped_, kCount,
+            "of these, those that found the queue full, off or failing");
   v.counter("messages", messages_, kCount, "invalidations and page responses sent to devices");
   v.counter("interrupts", interrupts_, kCount, "messages and changes of wires");
   v.counter("mrif_stores", mrif_stores_, kCount, "interrupts recorded in files kept in memory");

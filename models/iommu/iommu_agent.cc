@@ -12,18 +12,17 @@ void Iommu::wait_until(Ps time) {
 
 void Iommu::run_agent() {
   while (true) {
-    if (directory_changing_) {  // requests under way still go by the old one
-      wait_until(engine_.busy_until());
-      directory_changing_ = false;
-      registers_file_->directory_ready();
-    } else if (debug_waiting_) {
-      debug_waiting_ = false;
+    if (directory_changing_) {
+      change_directory();
+    } else if (std::exchange(pages_changing_, false)) {
+      if (calls_.drain()) engine_.forget_pages();
+    } else if (std::exchange(debug_waiting_, false)) {
       run_debug_translation();
     } else if (const auto next = registers_file_->commands().next()) {
       command_under_way_ = true;
       run_command(*next);
       command_under_way_ = false;
-      if (IommuQueue* const queue = std::exchange(switching_, nullptr)) queue->switch_done();
+      switch_event_.notify(sc_core::SC_ZERO_TIME);
     } else {
       wait(agent_event_);
       local_now_ = kernel_now();
@@ -31,33 +30,38 @@ void Iommu::run_agent() {
   }
 }
 
+// Requests under way still go by the old one. Once the IOMMU is off, what it has let through has been carried out.
+void Iommu::change_directory() {
+  calls_.drain();
+  Ps until = engine_.busy_until();
+  if (registers_file_->setup().directory.mode == IommuMode::off) until = std::max({until, reads_until_, writes_until_});
+  wait_until(until);
+  directory_changing_ = false;
+  registers_file_->directory_ready();
+}
+
 void Iommu::directory_written(IommuMode /*before*/) {
   directory_changing_ = true;
-  agent_event_.notify(sc_core::SC_ZERO_TIME);
+  agent_event_.notify(delay_until(local_now_));
 }
 
-// A command under way is brought to its end first.
-void Iommu::queue_switched(IommuQueue& queue) {
-  if (queue.kind() == IommuQueueKind::commands && command_under_way_) {
-    switching_ = &queue;
-  } else {
-    queue.switch_done();
-  }
-  agent_event_.notify(sc_core::SC_ZERO_TIME);
-}
-
-void Iommu::commands_waiting() { agent_event_.notify(sc_core::SC_ZERO_TIME); }
+void Iommu::commands_waiting() { agent_event_.notify(delay_until(local_now_)); }
 
 void Iommu::translation_requested() {
   debug_waiting_ = true;
-  agent_event_.notify(sc_core::SC_ZERO_TIME);
+  agent_event_.notify(delay_until(local_now_));
 }
 
+// "Debug support": of an interrupt file kept in memory there is nothing to answer.
 void Iommu::run_debug_translation() {
   const IommuRequest request = registers_file_->translation_request();
   TimeSplit time;
-  const IommuEngine::Outcome outcome = look_up(request, kernel_now(), kernel_now(), time);
+  IommuEngine::Outcome outcome = look_up(request, kernel_now(), kernel_now(), time);
   wait_until(outcome.done);
+  if (outcome.answer.cause == IommuCause::none && outcome.answer.mrif) {
+    outcome.answer.cause = IommuCause::type_disallowed;
+    if (!outcome.answer.hides_faults) report(FaultRecord::of(request, outcome.answer), outcome.done);
+  }
   registers_file_->answer_translation(outcome.answer);
 }
 
@@ -81,36 +85,35 @@ void Iommu::run_command(Addr address) {
 
 void Iommu::execute(const IllegalCommand& /*command*/) { registers_file_->commands().illegal(); }
 
+// Takes its cost, and until the walks that may have read what is old are done.
+template <class Forget>
+void Iommu::invalidate(Latency cost, Forget forget) {
+  const Ps done = kernel_now() + cost.at(config_.period());
+  forget();
+  if (calls_.drain()) forget();  // what they have kept meanwhile
+  wait_until(std::max(done, engine_.busy_until()));
+  registers_file_->commands().advance();
+}
+
 void Iommu::execute(const IotinvalVma& command) {
   IotlbInvalidation what{.process = command.pscid, .address = command.address};
   if (command.gscid) what.guest = *command.gscid;
-  invalidate(what);
+  invalidate(what.address ? config_.invalidation.page : config_.invalidation.all, [&] { engine_.invalidate(what); });
 }
 
 void Iommu::execute(const IotinvalGvma& command) {
   IotlbInvalidation what{.guest_tables = true, .address = command.address};
   if (command.gscid) what.guest = *command.gscid;
-  invalidate(what);
-}
-
-// Takes its cost, and until the walks that may have read old entries are done.
-void Iommu::invalidate(const IotlbInvalidation& what) {
-  engine_.invalidate(what);
-  const Latency cost = what.address ? config_.invalidation.page : config_.invalidation.all;
-  wait_until(std::max(kernel_now() + cost.at(config_.period()), engine_.busy_until()));
-  registers_file_->commands().advance();
+  invalidate(what.address ? config_.invalidation.page : config_.invalidation.all, [&] { engine_.invalidate(what); });
 }
 
 void Iommu::execute(const IodirInvalDdt& command) {
-  engine_.invalidate_device(command.device_id);
-  wait_until(std::max(kernel_now() + config_.invalidation.page.at(config_.period()), engine_.busy_until()));
-  registers_file_->commands().advance();
+  invalidate(command.device_id ? config_.invalidation.page : config_.invalidation.all,
+             [&] { engine_.invalidate_device(command.device_id); });
 }
 
 void Iommu::execute(const IodirInvalPdt& command) {
-  engine_.invalidate_process(command.device_id, command.process_id);
-  wait_until(std::max(kernel_now() + config_.invalidation.page.at(config_.period()), engine_.busy_until()));
-  registers_file_->commands().advance();
+  invalidate(config_.invalidation.page, [&] { engine_.invalidate_process(command.device_id, command.process_id); });
 }
 
 // Commands before it have been executed one after the other; what may be left are devices' completions.
@@ -120,6 +123,7 @@ void Iommu::execute(const IofenceC& command) {
     registers_file_->commands().timed_out();
     return;
   }
+  if (command.orders_reads || command.orders_writes) calls_.drain();
   if (command.orders_reads) wait_until(reads_until_);
   if (command.orders_writes) wait_until(writes_until_);
   if (command.store) {

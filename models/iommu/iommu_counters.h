@@ -47,6 +47,7 @@ class IommuCounters {
   void count(IommuEvent event, const IommuEventSource& source);
   /// So many cycles have passed since the beginning. Less than before: nothing.
   void advance_to(std::uint64_t cycle);
+  std::uint64_t now() const { return now_; }
   /// Nothing while the cycle counter does not count, or its overflow would go unnoticed.
   std::optional<std::uint64_t> cycles_to_overflow() const;
 

@@ -58,7 +58,7 @@ class IommuEngine::Port final : public IommuMemory {
   const IommuPage* find_page(const IommuSpace& space, Addr address) override {
     events_.tag = space.tag;
     const IommuPage* const known = engine_.iotlb_.find(address, space.tag, now_, time_);
-    if (known == nullptr) events_.add(IommuEvent::tlb_miss);
+    if (!engine_.iotlb_.was_hit()) events_.add(IommuEvent::tlb_miss);
     page_ = known;
     return known;
   }
@@ -221,6 +221,7 @@ IommuEngine::Context IommuEngine::find_device(std::uint32_t device, Ps floor, Ps
   Context found;
   found.cause = pagoda::find_device(setup_, device, port, found.device);
   found.done = port.now();
+  busy_until_ = std::max(busy_until_, found.done);
   if (port.walks()) leave_walker(port, floor);
   return found;
 }
@@ -228,9 +229,12 @@ IommuEngine::Context IommuEngine::find_device(std::uint32_t device, Ps floor, Ps
 void IommuEngine::invalidate(const IotlbInvalidation& what) {
   ++epoch_;
   iotlb_.invalidate(what);
-  TlbInvalidation tables{.asid = what.process, .globals = !what.process, .later_stages = what.guest_tables};
-  if (what.guest || !what.guest_tables) tables.vmid = what.guest.value_or(IommuSpace::kNoGuest);
-  walk_caches_.invalidate(tables);
+  if (what.guest_tables) {
+    walk_caches_.invalidate_later_stages(what.guest, what.address);
+  } else if (!what.address) {  // an address is about leaves
+    walk_caches_.invalidate(
+        {.asid = what.process, .vmid = what.guest.value_or(IommuSpace::kNoGuest), .globals = !what.process});
+  }
 }
 
 void IommuEngine::invalidate_device(std::optional<std::uint32_t> device) {

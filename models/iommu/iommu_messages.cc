@@ -21,6 +21,7 @@ tlm::tlm_response_status response_of(IommuStatus status) {
 
 void Iommu::take_message(tlm::tlm_generic_payload& payload, const Attributes& attributes, AtsMessage& message,
                          TimeSplit& time, sc_core::sc_time& delay) {
+  const CallsUnderWay::Call call(calls_);
   Ps at = local_time(delay);
   const std::uint32_t device_id = attributes.requester & 0xffffff;
   const std::uint32_t process_id = attributes.has_pasid ? attributes.pasid & 0xfffff : 0;
@@ -59,7 +60,7 @@ tlm::tlm_response_status Iommu::answer_translation_request(const IommuRequest& r
   const IommuEngine::Outcome outcome = look_up(request, kernel_now(), at, time);
   const IommuAnswer& answer = outcome.answer;
   at = outcome.done;
-  message.granted = {};
+  message.granted = {.page_shift = kPageShift};  // also if nothing is granted
   if (answer.cause == IommuCause::none) {
     message.granted = {.address = answer.address,
                        .page_shift = std::max<std::uint8_t>(answer.page_shift, kPageShift),
@@ -67,8 +68,7 @@ tlm::tlm_response_status Iommu::answer_translation_request(const IommuRequest& r
                        .writable = answer.writable,
                        .executable = answer.executable,
                        .untranslated_only = answer.untranslated_only,
-                       .global = answer.global,
-                       .uncached = answer.memory_type != MemoryType::platform};
+                       .global = answer.global};
   }
   return response_of(answer.status);
 }
@@ -94,13 +94,21 @@ Ps Iommu::take_page_request(const PageRequestRecord& record, TimeSplit& time, Ps
     answer_later(record, response_to(context.cause), with_process, context.done);
     return context.done;
   }
+  page_request_writer_.add({record, with_process, context.done},
+                           [this](const PageRequestToWrite& next) { write_page_request(next); });
+  switch_event_.notify(sc_core::SC_ZERO_TIME);
+  return context.done;
+}
+
+void Iommu::write_page_request(const PageRequestToWrite& request) {
   PageRequestQueue& queue = registers_file_->page_requests();
-  local_now_ = context.done;
+  local_now_ = request.at;
   const RecordQueue::Slot slot = queue.claim();
   RecordQueue::Drop dropped = slot.drop;
   if (dropped == RecordQueue::Drop::none) {
-    const auto words = to_words(record.encode(registers_file_->byte_order()), std::endian::little);
-    const StructurePort::Answer stored = port.store(slot.address, words, context.done);
+    const auto words = to_words(request.record.encode(registers_file_->byte_order()), std::endian::little);
+    const StructurePort::Answer stored = own_port().store(slot.address, words, request.at);
+    page_requests_until_ = stored.done;
     local_now_ = stored.done;
     if (stored.refused == FaultCause::none) {
       queue.written();
@@ -110,11 +118,9 @@ Ps Iommu::take_page_request(const PageRequestRecord& record, TimeSplit& time, Ps
       dropped = RecordQueue::Drop::memory_fault;
     }
   }
-  if (dropped != RecordQueue::Drop::none) {
-    ++records_dropped_;
-    answer_later(record, response_to(dropped), with_process, context.done);
-  }
-  return context.done;
+  if (dropped == RecordQueue::Drop::none) return;
+  ++page_requests_dropped_;
+  answer_later(request.record, response_to(dropped), request.with_process, local_now_);
 }
 
 void Iommu::answer_later(const PageRequestRecord& record, PageResponse response, bool with_process, Ps at) {
@@ -123,33 +129,38 @@ void Iommu::answer_later(const PageRequestRecord& record, PageResponse response,
   Response later{.at = at, .device_id = record.device_id, .group = record.group, .response = answer->response};
   if (answer->with_process) later.process_id = record.process_id;
   responses_.push_back(later);
-  response_event_.notify(delay_until(at));
+  response_event_.notify(sc_core::SC_ZERO_TIME);
 }
 
+// A thread, as devices may wait.
 void Iommu::send_responses() {
-  std::vector<Response> due;
-  std::erase_if(responses_, [&due](const Response& response) {
-    if (response.at > kernel_now()) return false;
-    due.push_back(response);
-    return true;
-  });
-  for (const Response& response : due) {
-    AtsMessage message;
-    message.kind = AtsKind::page_response;
-    message.group = response.group;
-    message.response = response.response;
-    Ps at = kernel_now();
-    send_message(response.device_id, response.process_id, 0, message, at);
+  while (true) {
+    const auto next = std::min_element(responses_.begin(), responses_.end(),
+                                       [](const Response& a, const Response& b) { return a.at < b.at; });
+    if (next == responses_.end()) {
+      wait(response_event_);
+    } else if (next->at > kernel_now()) {
+      wait(delay_until(next->at), response_event_);
+    } else {
+      const Response response = *next;
+      responses_.erase(next);
+      AtsMessage message;
+      message.kind = AtsKind::page_response;
+      message.group = response.group;
+      message.response = response.response;
+      Ps at = kernel_now();
+      send_message(response.device_id, response.process_id, 0, message, at);
+    }
   }
-  for (const Response& response : responses_) response_event_.notify(delay_until(response.at));
 }
 
-// Sends a message; `at` becomes the time of its completion. A device without a port does not answer.
+// Sends a message; `at` becomes the time of its completion. Where no device is attached, nobody answers.
 tlm::tlm_response_status Iommu::send_message(std::uint32_t device_id, std::optional<std::uint32_t> process_id,
                                              Addr address, AtsMessage& message, Ps& at) {
   ++messages_;
-  const auto port = message_ports_.find(device_id);
-  if (port == message_ports_.end()) return tlm::TLM_INCOMPLETE_RESPONSE;
+  const auto known = outputs_.find(device_id);
+  if (known == outputs_.end() && to_devices.size() != 1) return tlm::TLM_INCOMPLETE_RESPONSE;
+  const int output = known != outputs_.end() ? known->second : 0;
   Transaction transaction;
   transaction.prepare(tlm::TLM_IGNORE_COMMAND, address, 0, nullptr);
   transaction.attributes.requester = device_id;
@@ -158,9 +169,9 @@ tlm::tlm_response_status Iommu::send_message(std::uint32_t device_id, std::optio
   transaction.attributes.origin = Origin::dma;
   transaction.payload.set_extension(&message);
   sc_core::sc_time delay = delay_until(at);
-  (*port->second)->b_transport(transaction.payload, delay);
+  to_devices[output]->b_transport(transaction.payload, delay);
   transaction.payload.clear_extension(&message);
-  at = local_time(delay);
+  at = std::max(at, local_time(delay));
   return transaction.payload.get_response_status();
 }
 

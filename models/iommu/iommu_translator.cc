@@ -92,13 +92,15 @@ class Process {
   IommuAnswer run() {
     answer_.cause = translate();
     answer_.transaction_type = transaction_type(request_);
+    answer_.hides_faults = device_.hides_faults();
     if (answer_.cause == IommuCause::none) return answer_;
     const bool asks = request_.type == IommuRequestType::translation_request;
     IommuAnswer refusal;
     refusal.cause = answer_.cause;
     refusal.status = asks ? ats_status(answer_.cause) : IommuStatus::unsupported_request;
     refusal.reported =
-        refusal.status != IommuStatus::success && (always_reported(answer_.cause) || !device_.hides_faults());
+        refusal.status != IommuStatus::success && (always_reported(answer_.cause) || !answer_.hides_faults);
+    refusal.hides_faults = answer_.hides_faults;
     refusal.transaction_type = answer_.transaction_type;
     refusal.iotval2 = answer_.iotval2;
     return refusal;
@@ -265,11 +267,13 @@ class Process {
   // Whether memory would give the same answer: the request is granted, and no flag is to be set.
   bool suits(const IommuPage& page) const {
     const WalkRequest request = wanted();
-    const Rights flags = needed_flags(request.access);
+    // The permission itself may be withheld, which the format's rules know nothing of.
+    const Rights needed =
+        needed_flags(request.access) | (request.rights_only ? Rights::none : permission_for(request.access));
     const std::array<Rights, 2> rights{page.guest_rights, page.host_rights};
     for (const Rights own : rights) {
       const bool dirty_wanted = request.want_write && has(own, Rights::write);
-      if (!has(own, flags | when(dirty_wanted, Rights::dirty))) return false;
+      if (!has(own, needed | when(dirty_wanted, Rights::dirty))) return false;
     }
     if (page.copied ? !setup_.dma_control.enabled : reads_copy(page)) return false;
     if (device_.translates_msis() && is_interrupt_file(page.guest_address(request.address))) return false;
@@ -332,7 +336,8 @@ class Process {
     return false;
   }
   bool reads_copy(const IommuPage& page) const {
-    return page.copy_on_read && setup_.dma_control.enabled && has(page.guest_rights & page.host_rights, Rights::read);
+    const Rights granted = page.guest_rights & page.host_rights;
+    return page.copy_on_read && setup_.dma_control.enabled && (granted & (Rights::read | kExecuteBoth)) != Rights::none;
   }
 
   // Puts the copy of a page in its place. A translation request for a page without one is granted nothing, so that the

@@ -59,17 +59,19 @@ enum class IommuCause : std::uint16_t {
   ddt_corrupt = 268,
   pdt_corrupt = 269,
   msi_table_corrupt = 270,
+  mrif_corrupt = 271,
   page_table_corrupt = 274,
   // Custom causes.
-  dma_denied = 2048,          ///< DMA control withholds the permission
-  translated_refused = 2050,  ///< the guard of translated requests has refused one
-  copy_missing = 2049         ///< a page that devices read a copy of has none
+  dma_denied = 2048,         ///< DMA control withholds the permission
+  copy_missing = 2049,       ///< a page that devices read a copy of has none
+  translated_refused = 2050  ///< the guard of translated requests has refused one
 };
 
 struct IommuAnswer {
   IommuStatus status = IommuStatus::success;
   IommuCause cause = IommuCause::none;  ///< also of a translation request that succeeds without granting anything
   bool reported = false;                ///< a fault record is written
+  bool hides_faults = false;            ///< DC.tc.DTF: nor is one of a fault that is met after a translation
   std::uint8_t transaction_type = 0;    ///< TTYP of the record
   std::uint64_t iotval2 = 0;            ///< of the record
   Addr address = 0;                     ///< where the request goes

@@ -56,6 +56,8 @@ class Iotlb {
     pages_.use(handle.place);
   }
 
+  /// Whether the look-up before found a translation that was there by then.
+  bool was_hit() const { return was_hit_; }
   /// The hit just counted is none: its page does not suit the request.
   void reject();
   void fill(Addr address, AddressSpaceTag tag, const IommuPage& page, Ps ready);
@@ -81,7 +83,7 @@ class Iotlb {
   PageArray<Entry> pages_;
   Ports ports_;
   std::uint64_t hits_ = 0, misses_ = 0, merged_ = 0, evictions_ = 0, invalidated_ = 0;
-  bool was_hit_ = false;  // the look-up before
+  bool was_hit_ = false;
   Probe hits_probe_, misses_probe_;
 };
 

@@ -18,43 +18,58 @@ void CacheStats::visit(StatVisitor& v) {
   v.counter("write_buffer_wait", write_buffer_wait, kTimeInNs, "time fills waited for room for their victim");
 }
 
-/// The level below, as the core sees it, for one request.
+/// The level below, as the core sees it, for one request. The request itself becomes that for the line that it misses.
 class Cache::Below {
  public:
-  Below(Cache& cache, const TimedRequest& cause) : cache_(cache), cause_(cause) {}
+  Below(Cache& cache, TimedRequest& request) : cache_(cache), request_(request) {}
 
   void expect(Addr line) const {
-    if (!cause_.expected) cache_.below_.expect(line);
+    if (!request_.expected) cache_.below_.expect(line);
   }
 
   LineFill fetch(Addr line, Ps at, TimeSplit* time) {
-    const Origin origin = time == nullptr ? Origin::prefetch : cause_.info.origin;
-    const TimedAnswer answer = ask(AccessKind::read, origin, line, at, time);
-    cache_.mshr_probe_.during(at, answer.done);
-    cache_.misses_probe_.count(at);
-    if (time != nullptr) status = answer.status();
-    return {answer.done, !answer.ok()};
+    if (time == nullptr) return count_fill(at, ask(AccessKind::read, Origin::prefetch, line, at));
+    request_.address = line;
+    request_.bytes = static_cast<std::uint32_t>(cache_.core_.line_size());
+    request_.info.access = AccessKind::read;
+    if (!request_.expected) {  // or a cache above has done so
+      request_.info = info(AccessKind::read, request_.info.origin);
+      request_.expected = true;
+    }
+    const TimedAnswer answer = cache_.below_.access(request_, at);
+    status = answer.status();
+    return count_fill(at, answer);
   }
 
-  Ps write_back(Addr line, Ps at) { return ask(AccessKind::write, Origin::writeback, line, at, nullptr).done; }
+  Ps write_back(Addr line, Ps at) { return ask(AccessKind::write, Origin::writeback, line, at).done; }
 
   tlm::tlm_response_status status = tlm::TLM_OK_RESPONSE;
 
  private:
-  TimedAnswer ask(AccessKind kind, Origin origin, Addr line, Ps at, TimeSplit* time) const {
-    TimedRequest request{
-        .address = line,
-        .bytes = static_cast<std::uint32_t>(cache_.core_.line_size()),
-        .info = {.requester = cause_.info.requester, .key_id = cause_.info.key_id, .access = kind, .origin = origin},
-        .expected = true,
-        .floor = cause_.floor,
-        .time = time != nullptr ? time : &cache_.nobodys_time_,
-        .fault = cause_.fault};
+  // What those below need to know: whose address it was does not matter to them.
+  RequestInfo info(AccessKind kind, Origin origin) const {
+    return {.requester = request_.info.requester, .key_id = request_.info.key_id, .access = kind, .origin = origin};
+  }
+
+  TimedAnswer ask(AccessKind kind, Origin origin, Addr line, Ps at) const {
+    TimedRequest request{.address = line,
+                         .bytes = static_cast<std::uint32_t>(cache_.core_.line_size()),
+                         .info = info(kind, origin),
+                         .expected = true,
+                         .floor = request_.floor,
+                         .time = &cache_.nobodys_time_,
+                         .fault = request_.fault};
     return cache_.below_.access(request, at);
   }
 
+  LineFill count_fill(Ps at, const TimedAnswer& answer) {
+    cache_.mshr_probe_.during(at, answer.done);
+    cache_.misses_probe_.count(at);
+    return {answer.done, !answer.ok()};
+  }
+
   Cache& cache_;
-  const TimedRequest& cause_;
+  TimedRequest& request_;
 };
 
 Cache::Cache(const sc_core::sc_module_name& name, const CacheConfig& config)
@@ -122,17 +137,14 @@ TimedAnswer Cache::access(TimedRequest& request, Ps at) {
 }
 
 // `whole`: a write has all its bytes.
-TimedAnswer Cache::serve(const TimedRequest& request, Ps at, bool whole) {
+TimedAnswer Cache::serve(TimedRequest& request, Ps at, bool whole) {
   const Addr line = core_.line_of(request.address);
   if (request.address - line + request.bytes > core_.line_size()) return serve_lines(request, at, whole);
   Below below(*this, request);
   const bool write = request.is_write();
-  const CacheOutcome outcome = core_.access({.line = line,
-                                             .write = write,
-                                             .whole_line = write && whole && request.bytes == core_.line_size(),
-                                             .floor = request.floor,
-                                             .at = at},
-                                            *request.time, below);
+  const bool whole_line = write && whole && request.bytes == core_.line_size();
+  const CacheOutcome outcome = core_.access(
+      {.line = line, .write = write, .whole_line = whole_line, .floor = request.floor, .at = at}, *request.time, below);
   return {outcome.done, outcome.failed ? below.status : tlm::TLM_OK_RESPONSE};
 }
 
@@ -145,7 +157,8 @@ TimedAnswer Cache::serve_lines(const TimedRequest& request, Ps at, bool whole) {
     TimeSplit time;
     TimedRequest part = request;
     part.address = begin;
-    part.bytes = static_cast<std::uint32_t>(std::min(end - begin, core_.line_of(begin) + core_.line_size() - begin));
+    const Addr bytes = std::min(end - begin, core_.line_of(begin) + core_.line_size() - begin);
+    part.bytes = static_cast<std::uint32_t>(bytes);
     part.time = &time;
     const TimedAnswer answer = serve(part, at, whole);
     if (answer.done >= last.done) {
@@ -153,7 +166,7 @@ TimedAnswer Cache::serve_lines(const TimedRequest& request, Ps at, bool whole) {
       longest = time;
     }
     last.set_status(answer.status());
-    begin += part.bytes;
+    begin += bytes;
   }
   *request.time += longest;
   return last;

@@ -20,12 +20,15 @@
 
 namespace pagoda {
 
-class Cache : public Module, private TimedTarget {
+class Cache : public Module, public TimedTarget {
  public:
   TargetSocket<Cache> cpu{"cpu"};
   tlm_utils::simple_initiator_socket<Cache> memory{"memory"};
 
   Cache(const sc_core::sc_module_name& name, const CacheConfig& config);
+
+  /// For those above that make repeated hits without a request (mmu/streak.h).
+  CacheCore& core() { return core_; }
 
   void visit_stats(StatVisitor& visitor) override { core_.stats().visit(visitor); }
   void visit_probes(ProbeVisitor& visitor) override;
@@ -36,7 +39,7 @@ class Cache : public Module, private TimedTarget {
   void end_of_elaboration() override { below_.bind(*memory.operator->()); }
   TimedAnswer access(TimedRequest& request, Ps at) override;
   void expect(Addr address) override;
-  TimedAnswer serve(const TimedRequest& request, Ps at, bool whole);
+  TimedAnswer serve(TimedRequest& request, Ps at, bool whole);
   TimedAnswer serve_lines(const TimedRequest& request, Ps at, bool whole);
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   unsigned debug(tlm::tlm_generic_payload& payload);

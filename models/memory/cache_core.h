@@ -79,6 +79,8 @@ class CacheCore {
     const Addr offset = address - last_address_;
     return last_ != nullptr && offset < line_size() && offset + bytes <= line_size();
   }
+  /// Changes when another line, or none, is the one used last.
+  const std::uint64_t& epoch() const { return epoch_; }
   /// Serves an access that repeats().
   Ps access_again(bool write, Ps at, TimeSplit& time) {
     const Ps looked_up = look(at, time);
@@ -115,6 +117,12 @@ class CacheCore {
   };
   using Lines = AssocArray<Line>;
 
+  void remember(Line* line, Addr address) {
+    last_ = line;
+    last_address_ = address;
+    ++epoch_;
+  }
+
   // When the tags of an access have been looked at.
   Ps look(Ps at, TimeSplit& time) {
     const Ps start = ports_.reserve(at);
@@ -148,8 +156,7 @@ class CacheCore {
     if (prefetcher_.enabled()) {
       prefetch(access, first_use, looked_up, next);
     } else {
-      last_ = &line;
-      last_address_ = access.line;
+      remember(&line, access.line);
     }
     return outcome;
   }
@@ -172,8 +179,7 @@ class CacheCore {
     if (prefetcher_.enabled()) {
       prefetch(access, true, looked_up, next);
     } else if (use_is_known_) {
-      last_ = victim.entry;
-      last_address_ = access.line;
+      remember(victim.entry, access.line);
     }
     return outcome;
   }
@@ -207,7 +213,7 @@ class CacheCore {
       arrives = slot.start;
       ++stats_.writebacks;
     }
-    if (last_ == &victim) last_ = nullptr;
+    if (last_ == &victim) remember(nullptr, 0);
     lines_.replace(set, place, (access.line >> line_shift_) + 1);
     victim = {.arrives = arrives & (kNever >> 2), .dirty = access.write, .prefetched = 0};
     if (evict_dirty) write_buffer_.release(access.floor, slot, next.write_back((old - 1) << line_shift_, arrives));
@@ -215,7 +221,7 @@ class CacheCore {
   }
 
   template <class Next>
-  [[gnu::noinline]] void prefetch(const CacheAccess& access, bool first_use, Ps at, Next& next) {
+  [[gnu::noinline]] void prefetch(CacheAccess access, bool first_use, Ps at, Next next) {
     prefetcher_.observe(access.line, first_use, [&](Addr line) {
       const std::uint64_t number = line >> line_shift_;
       const std::size_t set = lines_.set_of(number);
@@ -240,6 +246,7 @@ class CacheCore {
   bool use_is_known_;  // to the replacement policy already by a fill: a hit after it changes nothing
   Line* last_ = nullptr;
   Addr last_address_ = 0;
+  std::uint64_t epoch_ = 0;
   Ports ports_;
   Servers mshrs_;
   Servers write_buffer_;

@@ -4,6 +4,7 @@
 
 #include <boost/container/small_vector.hpp>
 
+#include "pagoda/memory/cache.h"
 #include "pagoda/mmu/table_port.h"
 #include "pagoda/paging/run_walk.h"
 
@@ -66,6 +67,7 @@ void Mmu::end_of_elaboration() {
     return socket.size() > 0 ? *socket.operator->() : *data_memory.operator->();
   };
   data_below_.bind(*data_memory.operator->());
+  if (auto* cache = dynamic_cast<Cache*>(data_below_.timed_target())) data_way_.cache = &cache->core();
   fetch_below_.bind(first_bound(fetch_memory));
   tables_below_.bind(first_bound(walk_memory));
 }
@@ -123,6 +125,16 @@ TimedAnswer Mmu::Way::access(TimedRequest& request, Ps at) {
     return mmu.fetch_by_data_way_.access(request, at);
   }
   return mmu.serve(request, at, *this, TimedSender(below));
+}
+
+void Mmu::Way::begin_streak(Addr address, Privilege privilege, Streak& streak) const {
+  const bool on_page = ((address ^ recent.page) & recent.mask) == 0 && recent.epoch == tlb.epoch();
+  if (cache == nullptr || !on_page || recent.uncached || !cache->repeats(address + recent.to_physical, 1)) return;
+  const unsigned allowed = recent.entry->allowed;
+  if ((allowed & TlbEntry::access_bit(AccessKind::read, privilege)) == 0) return;
+  const bool writable = (allowed & TlbEntry::access_bit(AccessKind::write, privilege)) != 0;
+  streak.begin(tlb, *cache,
+               {.address = address, .to_physical = recent.to_physical, .ready = recent.ready, .writable = writable});
 }
 
 // Whether the request is for the page used last, all of it, and its entry grants it without a further look.

@@ -29,6 +29,7 @@
 #include "pagoda/base/module.h"
 #include "pagoda/base/target_socket.h"
 #include "pagoda/mmu/mmu_config.h"
+#include "pagoda/mmu/streak.h"
 #include "pagoda/mmu/tlb.h"
 #include "pagoda/mmu/translated_sender.h"
 #include "pagoda/mmu/walker.h"
@@ -67,10 +68,11 @@ class Mmu : public Module {
   using Piece = TranslatedPiece;
 
   // A way in, with the TLB in front of it and the way out behind.
-  struct Way final : TimedTarget {
+  struct Way final : TimedTarget, StreakSource {
     Mmu& mmu;
     Tlb& tlb;
     Downlink& below;
+    CacheCore* cache = nullptr;  // behind it, if that is what is there
     // The page used last, as most often programs stay on it. Good as long as the TLB's epoch is the same.
     struct {
       std::uint64_t epoch = ~std::uint64_t{0};
@@ -85,6 +87,7 @@ class Mmu : public Module {
     Way(Mmu& owner, Tlb& first, Downlink& link) : mmu(owner), tlb(first), below(link) {}
     TimedAnswer access(TimedRequest& request, Ps at) override;
     TimedAnswer access_elsewhere(TimedRequest& request, Ps at);
+    void begin_streak(Addr address, Privilege privilege, Streak& streak) const override;
     bool repeats(const TimedRequest& request, Ps at) const;
   };
   enum class Verdict { granted, refused, ask_memory };

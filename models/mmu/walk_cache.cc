@@ -109,15 +109,23 @@ void WalkCaches::keep_nested(const Learned& learned, std::uint32_t vmid) {
 
 void WalkCaches::invalidate(const TlbInvalidation& what) {
   for (LevelCache& cache : levels_) {
-    cache.entries.erase_if([&](std::uint64_t, const Pointer& entry) {
-      if (entry.stage > 0) return what.later_stages && (!what.vmid || *what.vmid == entry.tag.vmid);
-      return what.matches(entry.tag, entry.global);
-    });
+    cache.entries.erase_if(
+        [&](std::uint64_t, const Pointer& entry) { return entry.stage == 0 && what.matches(entry.tag, entry.global); });
   }
-  if (nested_ && what.later_stages) {
-    nested_->entries.erase_if(
-        [&](std::uint64_t, const Nested& entry) { return !what.vmid || *what.vmid == entry.vmid; });
+  if (what.later_stages) invalidate_later_stages(what.vmid, {});
+}
+
+void WalkCaches::invalidate_later_stages(std::optional<std::uint32_t> vmid, std::optional<Addr> address) {
+  for (LevelCache& cache : levels_) {
+    if (address) break;  // they hold no leaves
+    cache.entries.erase_if(
+        [&](std::uint64_t, const Pointer& entry) { return entry.stage > 0 && (!vmid || *vmid == entry.tag.vmid); });
   }
+  if (!nested_) return;
+  nested_->entries.erase_if([&](std::uint64_t key, const Nested& entry) {
+    if (vmid && *vmid != entry.vmid) return false;
+    return !address || *address >> (key & low_mask(6)) == key >> 6;
+  });
 }
 
 void WalkCaches::visit_stats(StatVisitor& v) {

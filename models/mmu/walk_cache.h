@@ -36,6 +36,9 @@ class WalkCaches {
   /// Drops what maintenance says. Upper levels go with every invalidation of their space, whatever its
   /// address: x86 demands it (SDM 4.10.4.1), RISC-V and Arm allow it.
   void invalidate(const TlbInvalidation& what);
+  /// Drops what is known of later stages' tables: of one virtual machine or all; with an address that those stages
+  /// translate, only the pages around it.
+  void invalidate_later_stages(std::optional<std::uint32_t> vmid, std::optional<Addr> address);
 
   void visit_stats(StatVisitor& visitor);
 

@@ -46,6 +46,11 @@ Entry decode(const PageFormat& format, const StageControls& controls, unsigned l
 /// The same question for a walk that reached a leaf and for a TLB that hit.
 FaultCause check(const PageFormat& format, const StageControls& controls, Rights granted, const StageAccess& access);
 
+/// The permission that an access makes use of.
+constexpr Rights permission_for(AccessKind kind) {
+  return kind == AccessKind::read ? Rights::read : kind == AccessKind::write ? Rights::write : kExecuteBoth;
+}
+
 /// The flags an access needs recorded.
 constexpr Rights needed_flags(AccessKind kind) { return kind == AccessKind::write ? kFlags : Rights::accessed; }
 

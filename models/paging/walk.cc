@@ -171,25 +171,15 @@ void Walk::take(unsigned stage, std::uint64_t value) {
       update(stage, value, Rights::accessed);
     }
   } else if (entry.kind == EntryKind::leaf) {
-    const Rights offered = offered_by(stage, granted, value);
-    if (admits(stage, offered, value)) {
-      settle(stage, entry, granted, value);
-    } else if (offered != granted) {
-      explain_withheld(stage, granted);
-    }
+    if (admits(stage, granted, value)) settle(stage, entry, granted, value);
   } else {
     refuse(entry.cause, stage, Rights::none);
   }
 }
 
-// Of what a leaf and the entries above it grant, what the access may use.
-inline Rights Walk::offered_by(unsigned stage, Rights granted, std::uint64_t leaf) const {
-  return frames_[stage].table == TableAccess::none ? granted & ~stages_[stage].controls.withheld.of(leaf) : granted;
-}
-
-void Walk::explain_withheld(unsigned stage, Rights granted) {
-  if (step_.kind != StepKind::fault || fault_->cause != FaultCause::permission) return;
-  if (check_access(stage, granted) == FaultCause::none) fault_->cause = FaultCause::withheld;
+// Of what a leaf and the entries above it grant, what the access may not use.
+inline Rights Walk::withheld_by(unsigned stage, std::uint64_t leaf) const {
+  return frames_[stage].table == TableAccess::none ? stages_[stage].controls.withheld.of(leaf) : Rights::none;
 }
 
 inline void Walk::descend(unsigned stage, const Entry& entry, Rights granted) {
@@ -206,7 +196,8 @@ inline bool Walk::admits(unsigned stage, Rights granted, std::uint64_t value) {
   const Stage& configuration = stages_[stage];
   const PageFormat& format = *configuration.format;
   const Frame& frame = frames_[stage];
-  const Rights needed = needed_flags(frame.access) | when(asks_for_dirty(stage, granted), Rights::dirty);
+  const Rights withheld = withheld_by(stage, value);
+  const Rights needed = needed_flags(frame.access) | when(asks_for_dirty(stage, granted & ~withheld), Rights::dirty);
   const Rights missing = needed & ~granted;
   const auto sets = [&](Rights flags) { return rules::hardware_sets(format, configuration.controls, flags); };
   const bool not_accessed = has(missing, Rights::accessed);
@@ -214,9 +205,9 @@ inline bool Walk::admits(unsigned stage, Rights granted, std::uint64_t value) {
     refuse(FaultCause::access_flag, stage, granted);
     return false;
   }
-  const FaultCause cause = check_access(stage, granted);
+  const FaultCause cause = check_access(stage, granted, withheld);
   if (cause != FaultCause::none) {
-    if (not_accessed && (format.accessed_if_refused >> frame.level & 1U) != 0) {
+    if (cause == FaultCause::permission && not_accessed && (format.accessed_if_refused >> frame.level & 1U) != 0) {
       update(stage, value, Rights::accessed);
     } else {
       refuse(cause, stage, granted);
@@ -232,13 +223,16 @@ inline bool Walk::admits(unsigned stage, Rights granted, std::uint64_t value) {
   return false;
 }
 
-FaultCause Walk::check_access(unsigned stage, Rights granted) const {
+FaultCause Walk::check_access(unsigned stage, Rights granted, Rights withheld) const {
   const PageFormat& format = *stages_[stage].format;
   const StageControls& controls = stages_[stage].controls;
   const StageAccess access = seen_by(stage);
-  const bool rights_are_asked = request_.rights_only && !access.table_access;
-  const Rights all = Rights::read | Rights::write | kExecuteBoth;
-  return rules::check(format, controls, rights_are_asked ? granted | all : granted, access);
+  if (request_.rights_only && !access.table_access) {
+    return rules::check(format, controls, granted | Rights::read | Rights::write | kExecuteBoth, access);
+  }
+  const FaultCause cause = rules::check(format, controls, granted, access);
+  if (cause != FaultCause::none) return cause;
+  return (withheld & permission_for(access.kind)) == Rights::none ? FaultCause::none : FaultCause::withheld;
 }
 
 bool Walk::asks_for_dirty(unsigned stage, Rights granted) const {
@@ -257,7 +251,7 @@ inline void Walk::settle(unsigned stage, const Entry& entry, Rights granted, std
                                 .rights = granted,
                                 .memory_type = entry.memory_type};
   if (lookups_) learn_translation(stage);  // as it is for every kind of access
-  translation_.stages[stage].rights = offered_by(stage, granted, value);
+  translation_.stages[stage].rights = granted & ~withheld_by(stage, value);
   leave(stage);
 }
 
@@ -319,22 +313,21 @@ void Walk::continue_at(const TablePointer& pointer) {
 void Walk::translated(const StageTranslation& translation) {
   learned_.kind = Learned::Kind::nothing;
   const unsigned stage = step_.stage;
-  const Rights dirty = when(asks_for_dirty(stage, translation.rights), Rights::dirty);
+  const Rights withheld = withheld_by(stage, translation.leaf);
+  const Rights dirty = when(asks_for_dirty(stage, translation.rights & ~withheld), Rights::dirty);
   if (!has(translation.rights, needed_flags(frames_[stage].access) | dirty)) {
     start(stage);
     return;
   }
-  const Rights offered = offered_by(stage, translation.rights, translation.leaf);
-  const FaultCause cause = check_access(stage, offered);
+  const FaultCause cause = check_access(stage, translation.rights, withheld);
   if (cause != FaultCause::none) {
     frames_[stage].level = translation.level;
     frames_[stage].entry_memory = translation.leaf_address;
-    refuse(cause, stage, offered);
-    explain_withheld(stage, translation.rights);
+    refuse(cause, stage, translation.rights);
     return;
   }
   translation_.stages[stage] = translation;
-  translation_.stages[stage].rights = offered;
+  translation_.stages[stage].rights = translation.rights & ~withheld;
   leave(stage);
 }
 

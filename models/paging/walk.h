@@ -178,11 +178,10 @@ class Walk {
   void arrive(Addr address);
   void ask(StepKind kind, unsigned stage);
   void take(unsigned stage, std::uint64_t value);
-  Rights offered_by(unsigned stage, Rights granted, std::uint64_t leaf) const;
-  void explain_withheld(unsigned stage, Rights granted);
+  Rights withheld_by(unsigned stage, std::uint64_t leaf) const;
   void descend(unsigned stage, const Entry& entry, Rights granted);
   bool admits(unsigned stage, Rights granted, std::uint64_t value);
-  FaultCause check_access(unsigned stage, Rights granted) const;
+  FaultCause check_access(unsigned stage, Rights granted, Rights withheld) const;
   bool asks_for_dirty(unsigned stage, Rights granted) const;
   void settle(unsigned stage, const Entry& entry, Rights granted, std::uint64_t value);
   void learn_table(unsigned stage, Addr table);

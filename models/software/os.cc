@@ -1,6 +1,7 @@
 #include "pagoda/software/os.h"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include <fmt/format.h>
 
@@ -145,6 +146,10 @@ FaultHandler::Outcome Os::handle_process_fault(Processor& processor, const Fault
   Process& process = process_of(processor);
   switch (fault.cause) {
     case FaultCause::not_present: {
+      if (is_held(process, fault.virtual_address)) {
+        ++held_faults_;
+        return {.resolved = true, .resume = std::max(at, process.held_until) + config_.minor_fault.ps, .sleeps = true};
+      }
       const AddressSpace::Ensured ensured = touch(process, fault.virtual_address);
       if (ensured.outcome == Mapped::out_of_memory)
         throw UserError("the modelled memory is full: no frame for a fault");
@@ -247,6 +252,38 @@ Ps Os::write_protect(ProcessId id, Addr address, std::uint64_t count, Processor&
   return shoot_down(process, pages, initiator, at);
 }
 
+bool Os::is_held(const Process& process, Addr address) {
+  return std::any_of(process.held.begin(), process.held.end(),
+                     [address](const MappedPage& page) { return (address ^ page.input) >> page.page_shift == 0; });
+}
+
+Ps Os::hold(ProcessId id, Addr address, std::uint64_t bytes, Ps until, Processor& initiator, Ps at) {
+  Process& process = processes_[id];
+  PageTableEditor& editor = process.space->editor();
+  process.held_until = until;
+  std::vector<Addr> pages;
+  for (Addr next = address; next - address < bytes;) {
+    const std::optional<MappedPage> page = editor.find(next);
+    if (page && editor.unmap(page->input, page->page_shift) == EditStatus::ok) {
+      process.held.push_back(*page);
+      pages.push_back(page->input);
+    }
+    next = page ? page->input + low_mask(page->page_shift) + 1 : next + (Addr{1} << kPageShift);
+  }
+  return shoot_down(process, pages, initiator, at);
+}
+
+void Os::release(ProcessId id) {
+  Process& process = processes_[id];
+  for (const MappedPage& page : process.held) {
+    const EditStatus status = process.space->editor().map(
+        page.input,
+        {.output = page.output, .page_shift = page.page_shift, .rights = page.rights, .memory_type = page.memory_type});
+    if (status != EditStatus::ok) throw std::logic_error("a page that was held cannot be mapped again");
+  }
+  process.held.clear();
+}
+
 // One core forgets pages of a process; returns when it has.
 Ps Os::drop(Process& process, const std::vector<Addr>& pages, Processor& processor, Ps at) {
   TlbInvalidation what{.asid = process.asid};
@@ -306,6 +343,7 @@ void Os::visit_stats(StatVisitor& v) {
   v.counter("protection_faults", protection_faults_, kCount, "stores to write-protected pages");
   v.counter("spurious_faults", spurious_faults_, kCount, "faults whose reason was gone when they were handled");
   v.counter("machine_faults", machine_faults_, kCount, "faults of hypervisors' stages (VM exits)");
+  v.counter("held_faults", held_faults_, kCount, "accesses that waited for pages that were held");
   v.counter("unmapped", unmapped_, kCount, "pages unmapped");
   v.counter("protected", protected_, kCount, "pages write-protected");
   v.counter("shootdowns", shootdowns_, kCount, "TLB shootdowns");

@@ -46,6 +46,11 @@ class Os : public Module, public FaultHandler {
   Ps unmap(ProcessId process, Addr address, std::uint64_t count, Processor& initiator, Ps at);
   Ps write_protect(ProcessId process, Addr address, std::uint64_t count, Processor& initiator, Ps at);
 
+  /// Takes pages out of the process's tables until release(), which is to come at `until`, with their contents: programs
+  /// that touch them meanwhile wait. Returns when every core has forgotten them.
+  Ps hold(ProcessId process, Addr address, std::uint64_t bytes, Ps until, Processor& initiator, Ps at);
+  void release(ProcessId process);
+
   AddressSpace& space(ProcessId process) { return *processes_[process].space; }
   /// Physical memory, and what is free of it, for structures of other hardware.
   ByteStore& memory() { return physical_; }
@@ -61,6 +66,8 @@ class Os : public Module, public FaultHandler {
     std::uint32_t asid;
     std::vector<Processor*> processors;
     std::deque<Addr> churn_pages;  // candidates, the next one first
+    std::vector<MappedPage> held;
+    Ps held_until = 0;
   };
   // A hypervisor. The memory it presents is a store and an allocator for the software above it.
   struct Machine {
@@ -71,6 +78,7 @@ class Os : public Module, public FaultHandler {
   };
 
   Process& process_of(const Processor& processor);
+  static bool is_held(const Process& process, Addr address);
   AddressSpace::Ensured touch(Process& process, Addr address);
   void back(std::size_t hypervisor, Addr address, std::uint64_t bytes);
   Outcome handle_process_fault(Processor& processor, const Fault& fault, Ps at);
@@ -88,7 +96,8 @@ class Os : public Module, public FaultHandler {
   std::vector<Machine> machines_;  // innermost first
   std::vector<Process> processes_;
   std::uint64_t minor_faults_ = 0, major_faults_ = 0, flag_faults_ = 0, protection_faults_ = 0, spurious_faults_ = 0;
-  std::uint64_t machine_faults_ = 0, unmapped_ = 0, protected_ = 0, shootdowns_ = 0, interrupts_sent_ = 0;
+  std::uint64_t machine_faults_ = 0, held_faults_ = 0, unmapped_ = 0, protected_ = 0, shootdowns_ = 0,
+                interrupts_sent_ = 0;
   Distribution shootdown_latency_;
   Probe faults_probe_;
   Probe shootdown_probe_;

@@ -27,6 +27,7 @@ class FaultHandler {
   struct Outcome {
     bool resolved = false;  ///< try the access again; otherwise the program cannot go on
     Ps resume = 0;
+    bool sleeps = false;  ///< until `resume`, for what others do meanwhile
   };
   virtual Outcome handle_fault(Processor& processor, const Fault& fault, Ps at) = 0;
 };

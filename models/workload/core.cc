@@ -14,6 +14,12 @@ constexpr std::size_t kBatch = 256;
 // A fault is handled and the access tried again; a handler that never succeeds is a mistake in the platform.
 constexpr unsigned kMaxAttempts = 16;
 
+// Whether data accesses are likely to find the same line.
+bool stays(const Access& access, const Access& next) {
+  return access.kind != RecordKind::fetch && next.kind != RecordKind::fetch &&
+         (access.address ^ next.address) >> kLineShift == 0;
+}
+
 }  // namespace
 
 Core::Core(const sc_core::sc_module_name& name, const CoreConfig& config, Ps period, unsigned number)
@@ -24,13 +30,17 @@ Core::Core(const sc_core::sc_module_name& name, const CoreConfig& config, Ps per
       fetch_ahead_(config.fetch_ahead.at(period)),
       fault_entry_(config.fault_entry.at(period)),
       fetches_(config.fetch),
-      request_{.info = {.requester = number, .privilege = Privilege::user}, .time = &time_, .fault = &fault_} {
+      request_{.info = {.requester = number}, .time = &time_, .fault = &fault_} {
   SC_HAS_PROCESS(Core);
   SC_THREAD(execute);
 }
 
 void Core::run(std::unique_ptr<AccessSource> program, Mmu& mmu, FaultHandler& handler) {
-  program_ = std::make_unique<FetchFolder>(std::move(program), fetches_ ? FetchDetail::line : FetchDetail::none);
+  const std::optional<Footprint> region = program->region();
+  const bool data_only = region && region->code.empty();
+  program_ = data_only
+                 ? std::move(program)
+                 : std::make_unique<FetchFolder>(std::move(program), fetches_ ? FetchDetail::line : FetchDetail::none);
   mmu_ = &mmu;
   handler_ = &handler;
 }
@@ -42,6 +52,7 @@ void Core::call_after(std::uint64_t accesses, std::function<void()> callback) {
 
 void Core::end_of_elaboration() {
   data_below_.bind(*data.operator->());
+  streaks_ = dynamic_cast<StreakSource*>(data_below_.timed_target());
   if (fetch.size() > 0) fetch_below_.bind(*fetch.operator->());
 }
 
@@ -51,7 +62,7 @@ void Core::execute() {
     begin_quantum();
     if (program_) {
       while (const std::size_t count = program_->fill(batch)) {
-        for (const Access& access : std::span(batch).first(count)) execute(access);
+        execute(std::span(batch).first(count));
       }
     }
     end_time_ = std::max(end_time_, timing_.drained());
@@ -71,20 +82,28 @@ void Core::rethrow_failure() const {
   if (failure_) std::rethrow_exception(failure_);
 }
 
-inline void Core::execute(const Access& access) {
+void Core::execute(std::span<const Access> batch) {
+  const Access* const end = batch.data() + batch.size();
+  for (const Access* access = batch.data(); access != end; ++access) {
+    execute(*access);
+    if (streak_.none() && streaks_ != nullptr && access + 1 != end && stays(access[0], access[1])) {
+      streaks_->begin_streak(access->address, Privilege::user, streak_);
+    }
+  }
+}
+
+[[gnu::always_inline]] inline void Core::execute(const Access& access) {
   const std::uint64_t count = pagoda::instructions(access);
   timing_.enter(count);
   instructions_ += count;
   if (!interrupts_.empty()) take_interrupts();
   if (timing_.now() >= synchronise_at_) synchronise();
   switch (access.kind) {
+    [[likely]] case RecordKind::load : execute_load(access);
+    break;
     case RecordKind::fetch: execute_fetch(access); return;
-    case RecordKind::load: execute_load(access); break;
     case RecordKind::store: execute_store(access); break;
-    case RecordKind::modify:
-      execute_load(access);
-      execute_store(access);
-      break;
+    case RecordKind::modify: execute_modify(access); break;
   }
   if (accesses_ >= call_at_) {
     call_at_ = ~std::uint64_t{0};
@@ -97,33 +116,53 @@ void Core::execute_fetch(const Access& access) {
   const Ps at = timing_.now();
   const Ps done = perform(AccessKind::fetch, access, at, fetch_below_);
   ++fetch_accesses_;
+  end_time_ = std::max(end_time_, done);
   if (done > at + fetch_ahead_) timing_.stall_fetch_until(done - fetch_ahead_);
 }
 
-inline void Core::execute_load(const Access& access) {
+[[gnu::always_inline]] inline void Core::execute_load(const Access& access) {
   const Ps at = timing_.load_issue(access.depends_on);
-  const Ps done = perform(AccessKind::read, access, at, data_below_);
+  const Ps done = perform_data(AccessKind::read, access, at);
   timing_.load_done(done);
   ++loads_;
   ++accesses_;
 }
 
+void Core::execute_modify(const Access& access) {
+  execute_load(access);
+  execute_store(access);
+}
+
 void Core::execute_store(const Access& access) {
   const Ps at = timing_.store_issue(access.depends_on);
-  const Ps done = perform(AccessKind::write, access, at, data_below_);
+  const Ps done = perform_data(AccessKind::write, access, at);
   timing_.store_done(done);
   ++stores_;
   ++accesses_;
 }
 
+// The short way, if it is there: most often it is.
+[[gnu::always_inline]] inline Ps Core::perform_data(AccessKind kind, const Access& access, Ps at) {
+  const bool write = kind == AccessKind::write;
+  if (!streak_.covers(access.address, access.size, write, at)) {
+    streak_.end();
+    return perform(kind, access, at, data_below_);
+  }
+  const Ps done = streak_.access(write, at, time_);
+  latency_.record(done - at);
+  outstanding_probe_.during(at, done);
+  return done;
+}
+
 // The latency of an access is that of all its attempts; the time that system software takes between them is not part of
 // it.
-inline Ps Core::perform(AccessKind kind, const Access& access, Ps at, Downlink& below) {
+[[gnu::noinline]] Ps Core::perform(AccessKind kind, const Access& access, Ps at, Downlink& below) {
   Ps latency = 0;
   for (unsigned attempt = 1;; ++attempt) {
     request_.address = access.address;
     request_.bytes = access.size;
     request_.info.access = kind;
+    request_.info.privilege = Privilege::user;
     request_.info.uncached = false;
     request_.expected = false;
     request_.time = kind == AccessKind::fetch ? &fetch_time_ : &time_;
@@ -132,7 +171,6 @@ inline Ps Core::perform(AccessKind kind, const Access& access, Ps at, Downlink& 
     if (answer.ok()) {
       if (kind != AccessKind::fetch) latency_.record(latency);
       outstanding_probe_.during(at, answer.done);
-      end_time_ = std::max(end_time_, answer.done);
       return answer.done;
     }
     at = resolve(access, answer.done, attempt);
@@ -153,6 +191,7 @@ Ps Core::resolve(const Access& access, Ps at, unsigned attempt) {
   }
   fault_time_ += outcome.resume - at;
   timing_.stall_until(outcome.resume);
+  if (outcome.sleeps) synchronise();
   return outcome.resume;
 }
 

@@ -20,6 +20,7 @@
 #include "pagoda/base/downlink.h"
 #include "pagoda/base/module.h"
 #include "pagoda/base/probe.h"
+#include "pagoda/mmu/streak.h"
 #include "pagoda/software/processor.h"
 #include "pagoda/workload/core_timing.h"
 #include "pagoda/workload/trace_source.h"
@@ -68,10 +69,13 @@ class Core : public Module, public Processor {
 
   void end_of_elaboration() override;
   void execute();
+  void execute(std::span<const Access> batch);
   void execute(const Access& access);
   void execute_fetch(const Access& access);
   void execute_load(const Access& access);
   void execute_store(const Access& access);
+  void execute_modify(const Access& access);
+  Ps perform_data(AccessKind kind, const Access& access, Ps at);
   Ps perform(AccessKind kind, const Access& access, Ps at, Downlink& below);
   Ps resolve(const Access& access, Ps at, unsigned attempt);
   void take_interrupts();
@@ -90,6 +94,8 @@ class Core : public Module, public Processor {
   TimedRequest request_;  // the one under way; its floor is kernel time, which others may move on if it waits
   Fault fault_;           // and its fault
   Downlink data_below_;
+  StreakSource* streaks_ = nullptr;  // where data accesses go, if it gives any
+  Streak streak_;                    // around the last data access, if there is one
   Downlink fetch_below_;
   Ps synchronise_at_ = 0;
   std::deque<Interrupt> interrupts_;
@@ -97,7 +103,7 @@ class Core : public Module, public Processor {
   std::uint64_t call_at_ = ~std::uint64_t{0};
   std::function<void()> callback_;
   std::function<void()> finish_callback_;
-  Ps end_time_ = 0;
+  Ps end_time_ = 0;  // of fetches so far; of everything at the end
   std::exception_ptr failure_;
 
   std::uint64_t instructions_ = 0, loads_ = 0, stores_ = 0, fetch_accesses_ = 0, faults_ = 0, interrupts_taken_ = 0;

@@ -8,7 +8,7 @@ CoreTiming::CoreTiming(const CoreConfig& config, Ps period)
     : width_(config.issue_width),
       window_(config.window),
       period_(period),
-      in_window_(std::bit_ceil(std::size_t{config.window} + 1)),
+      in_window_(std::bit_ceil(std::size_t{config.window} + 2), {kNobody, 0}),
       window_mask_(in_window_.size() - 1),
       load_queue_(config.outstanding_loads),
       store_buffer_(config.store_buffer) {}

@@ -34,8 +34,8 @@ class CoreTiming {
   void enter(std::uint64_t count) {
     const std::uint64_t last = instructions_ + count;
     // What must leave the window before the last of them can enter.
-    while (oldest_ != newest_ && oldest_retirement().instruction + window_ <= last) {
-      const Retirement leaving = oldest_retirement();
+    while (oldest_retirement().instruction + window_ <= last) {
+      const Retirement& leaving = oldest_retirement();
       ++oldest_;
       if (leaving.time > entered_) wait_for(leaving);
     }
@@ -89,6 +89,8 @@ class CoreTiming {
     std::size_t next_ = 0;
   };
 
+  static constexpr std::uint64_t kNobody = ~std::uint64_t{0} / 2;  // an instruction that never leaves
+
   Retirement& oldest_retirement() { return in_window_[oldest_ & window_mask_]; }
   Retirement& newest_retirement() { return in_window_[(newest_ - 1) & window_mask_]; }
   void wait_for(const Retirement& leaving);
@@ -100,8 +102,12 @@ class CoreTiming {
 
   void retire(Ps complete) {
     retired_ = std::max(retired_, complete);
-    if (oldest_ == newest_ || newest_retirement().instruction != instructions_) ++newest_;
-    newest_retirement() = {instructions_, retired_};
+    if (newest_retirement().instruction != instructions_) {
+      ++newest_;
+      in_window_[newest_ & window_mask_].instruction = kNobody;
+      newest_retirement().instruction = instructions_;
+    }
+    newest_retirement().time = retired_;
   }
 
   // Instruction n enters with the n-th slot after those taken; a cycle has `width` of them.
@@ -135,8 +141,9 @@ class CoreTiming {
   Ps entered_ = 0;
   std::uint32_t entered_this_cycle_ = 0;
   std::uint64_t instructions_ = 0;
-  Ps retired_ = 0;                     // the latest instruction to leave the window
-  std::vector<Retirement> in_window_;  // ring; of instructions with accesses, those between leave with the one before
+  Ps retired_ = 0;  // the latest instruction to leave the window
+  // Ring, and nobody behind the newest; of instructions with accesses, those between leave with the one before.
+  std::vector<Retirement> in_window_;
   std::size_t window_mask_;
   std::size_t oldest_ = 0;
   std::size_t newest_ = 0;  // one past

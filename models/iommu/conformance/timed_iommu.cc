@@ -1,6 +1,8 @@
 #include "pagoda/iommu/conformance/timed_iommu.h"
 
 #include <cstring>
+#include <set>
+#include <utility>
 
 #include <tlm_utils/simple_target_socket.h>
 
@@ -22,8 +24,9 @@ class VectorTarget : public sc_core::sc_module {
   VectorMemory* section = nullptr;
   Addr queues = 0;  ///< of the two pages of queues
   std::array<unsigned char, 2 * kQueueBytes> queue_bytes{};
-  std::optional<Addr> accessed;  ///< by the device, last
-  std::uint64_t reads = 0;       ///< of structures
+  std::optional<Addr> accessed;    ///< by the device, last
+  std::uint64_t reads = 0;         ///< of structures
+  std::set<std::uint64_t> guests;  ///< GSCIDs of the device contexts read
 
   explicit VectorTarget(const sc_core::sc_module_name& name) : sc_module(name) {
     port.register_b_transport(this, &VectorTarget::b_transport);
@@ -59,6 +62,12 @@ class VectorTarget : public sc_core::sc_module {
       const EntryRead word = section->load(payload.get_address() + at);
       std::memcpy(payload.get_data_ptr() + at, &word.value, 8);
       if (refused != FaultCause::access_error && word.refused != FaultCause::none) refused = word.refused;
+    }
+    constexpr unsigned kContext = 32;  // bytes at least, and nothing else has as many; iohgatp is its second word
+    if (payload.get_data_length() >= kContext) {
+      std::uint64_t iohgatp = 0;
+      std::memcpy(&iohgatp, payload.get_data_ptr() + 8, sizeof iohgatp);
+      guests.insert(iohgatp >> 44 & 0xffff);
     }
     return refused;
   }
@@ -162,7 +171,9 @@ class TimedIommuUnderTest final : public IommuUnderTest {
     Result result;
     result.answer = observed_;
     result.reads = memory_.reads;
-    take_response(transaction.payload.get_response_status(), result.answer);
+    // An interrupt file kept in memory refuses all but MSIs, after the translation.
+    const bool to_mrif = !asks && observed_.mrif;
+    if (!to_mrif) take_response(transaction.payload.get_response_status(), result.answer);
     if (asks) {
       take_grant(message.granted, result.answer);
     } else if (result.answer.cause == IommuCause::none && !result.answer.mrif) {
@@ -176,20 +187,23 @@ class TimedIommuUnderTest final : public IommuUnderTest {
 
   void forget() override {
     constexpr std::uint64_t kIotinvalVma = 1;
+    constexpr std::uint64_t kOfGuest = std::uint64_t{1} << 33;
     constexpr std::uint64_t kIotinvalGvma = 1 | 1 << 7;
     constexpr std::uint64_t kIodirInvalDdt = 3;
     constexpr std::uint64_t kFenceC = 2;
-    for (const std::uint64_t command : {kIodirInvalDdt, kIotinvalVma, kIotinvalGvma, kFenceC}) {
-      const std::uint64_t tail = get(iommu_register::kCqt);
-      std::memset(&memory_.queue_bytes[tail * kCommandBytes], 0, kCommandBytes);
-      std::memcpy(&memory_.queue_bytes[tail * kCommandBytes], &command, sizeof command);
-      put(iommu_register::kCqt, 4, (tail + 1) % (1u << kLog2Entries));
-    }
-    settle();
-    if (get(iommu_register::kCqh) != get(iommu_register::kCqt)) throw InvariantError("the IOMMU's commands hang");
+    for (const std::uint64_t guest : std::exchange(memory_.guests, {})) execute(kIotinvalVma | kOfGuest | guest << 44);
+    for (const std::uint64_t command : {kIodirInvalDdt, kIotinvalVma, kIotinvalGvma, kFenceC}) execute(command);
   }
 
  private:
+  void execute(std::uint64_t command) {
+    const std::uint64_t tail = get(iommu_register::kCqt);
+    std::memset(&memory_.queue_bytes[tail * kCommandBytes], 0, kCommandBytes);
+    std::memcpy(&memory_.queue_bytes[tail * kCommandBytes], &command, sizeof command);
+    put(iommu_register::kCqt, 4, (tail + 1) % (1u << kLog2Entries));
+    settle();
+    if (get(iommu_register::kCqh) != get(iommu_register::kCqt)) throw InvariantError("the IOMMU's commands hang");
+  }
   static void take_response(tlm::tlm_response_status response, IommuAnswer& answer) {
     switch (response) {
       case tlm::TLM_OK_RESPONSE: answer.status = IommuStatus::success; break;

@@ -44,6 +44,9 @@ void agree_with_lists(std::size_t sets, std::size_t ways, std::uint64_t keys) {
     list.push_front(key);
     if (list.size() > ways) list.pop_back();
     ASSERT_EQ(access(array, key, key % sets), hit) << "access " << i;
+    if (random() % 16 != 0) continue;
+    array.erase(array.find(key % sets, key));
+    list.pop_front();
   }
 }
 

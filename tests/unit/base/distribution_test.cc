@@ -58,6 +58,33 @@ TEST(Distribution, TheLargestValueFits) {
   EXPECT_EQ(d.quantile(0.5), ~std::uint64_t{0});
 }
 
+TEST(Distribution, RunsOfOneValueCountAsOften) {
+  Distribution runs;
+  runs.record(0);
+  for (int i = 0; i < 10; ++i) runs.record(5'000);
+  for (int i = 0; i < 3; ++i) runs.record(0);
+  runs.record(5'000);
+  EXPECT_EQ(runs.count(), 15u);
+  EXPECT_EQ(runs.sum(), 11u * 5'000);
+  EXPECT_EQ(runs.min(), 0u);
+  EXPECT_EQ(runs.quantile(4.0 / 15), 0u);
+  EXPECT_GT(runs.quantile(5.0 / 15), 4'900u);
+}
+
+TEST(Distribution, RecordingGoesOnAfterMerging) {
+  Distribution large;
+  large.record(1'000'000);
+  Distribution d;
+  d.merge(large);
+  d.merge({});
+  d.record(0);
+  d.record(1'000'000);
+  EXPECT_EQ(d.count(), 3u);
+  EXPECT_EQ(d.min(), 0u);
+  EXPECT_EQ(d.max(), 1'000'000u);
+  EXPECT_EQ(d.quantile(0.1), 0u);
+}
+
 TEST(Distribution, MergingIsRecordingBoth) {
   Distribution a, b, both;
   for (std::uint64_t v = 1; v < 5000; v += 7) {
