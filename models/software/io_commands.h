@@ -2,10 +2,10 @@
 //
 // Models: commands written into memory, their tail into a register; a batch ends with an IOFENCE.C that stores a number
 // into a word of memory, which software polls, or which an interrupt tells it to look at. A full queue makes software
-// wait for its head; nothing is overwritten. One thread at a time adds commands (a lock, as in an operating system), and
-// batches are not torn apart, so that a fence speaks for its own batch. A fence that stops because a device has not
-// completed an invalidation is let go on, and its batch counts as lost: what it was for must not be used again. Does not
-// model: the memory traffic of writing commands and reading that word (both are costs).
+// wait for its head; nothing is overwritten. One thread at a time adds commands (a lock, as in an operating system),
+// and batches are not torn apart, so that a fence speaks for its own batch. A fence that stops because a device has not
+// completed an invalidation is let go on, and its batch counts as lost: what it was for must not be used again. Does
+// not model: the memory traffic of writing commands and reading that word (both are costs).
 //
 // Polling that goes on for long becomes rarer, by 1/64 of the time it has taken.
 //
@@ -29,8 +29,8 @@ class IoCommands {
 
   /// Where the queue, and the word for fences, lie. Once, before the start; the registers are told.
   void set_up(Addr ring, Addr completion_word);
-  /// The queue's interrupt, for IoCompletion::interrupt. The thread that handles it calls serve_interrupt() whenever the
-  /// wire is high.
+  /// The queue's interrupt, for IoCompletion::interrupt. The thread that handles it calls serve_interrupt() whenever
+  /// the wire is high.
   void serve_interrupt();
 
   /// Has a batch executed, and waits until it is complete: invalidations are done, and so are the accesses that used

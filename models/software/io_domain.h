@@ -2,8 +2,8 @@
 //
 // Models: tables of the device's own (a first stage, or a second one alone); those of a process, shared with its CPUs
 // (shared virtual addressing); a copy of a process's that is kept up to date. Any of them may lie in the memory of a
-// guest, whose second stage is a domain too. Buffers get ranges of I/O addresses; unmapped ones rest until no translation
-// of them is left. Does not model: time and commands, which are the driver's (io_driver.h).
+// guest, whose second stage is a domain too. Buffers get ranges of I/O addresses; unmapped ones rest until no
+// translation of them is left. Does not model: time and commands, which are the driver's (io_driver.h).
 //
 // Page-table formats cannot say "write only": a buffer that a device writes it can also read.
 #pragma once

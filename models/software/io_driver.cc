@@ -23,6 +23,21 @@ constexpr IoRecordRegisters kPageQueue{kPqb, kPqh, kPqt, kPqcsr, IommuInterrupt:
 
 constexpr std::uint64_t bit_if(bool set, unsigned index) { return std::uint64_t{set} << index; }
 
+bool second_stage_format(const PageFormat& format) {
+  return format.family == Family::ept || format.family == Family::riscv_guest;
+}
+
+void require_iommu_format(const PageFormat* format, std::string_view name) {
+  const bool known = format != nullptr &&
+                     (format->family == Family::x86 || format->family == Family::riscv || second_stage_format(*format));
+  if (!known) throw UserError(fmt::format("`{}` is no page-table format of an IOMMU", name));
+}
+
+const IoDomain* second_stage_of(const IoDomain& domain) {
+  if (domain.is_second_stage()) return &domain;
+  return domain.guest() != nullptr ? &domain.guest()->second_stage : nullptr;
+}
+
 }  // namespace
 
 IoDriver::IoDriver(const sc_core::sc_module_name& name, const IoDriverConfig& config, ByteStore& store,
@@ -54,37 +69,34 @@ void IoDriver::connect_interrupt(IommuInterrupt cause, const InterruptWire& wire
   }
 }
 
-IoDomain& IoDriver::create_domain(const std::string& format_name, const IoGuest* guest) {
-  const PageFormat* const format = find_page_format(format_name);
-  const bool known = format != nullptr && (format->family == Family::x86 || format->family == Family::riscv ||
-                                           format->family == Family::ept || format->family == Family::riscv_guest);
-  if (!known) throw UserError("`" + format_name + "` is no page-table format of an IOMMU");
+IoDomain& IoDriver::add_domain(IoDomain::Kind kind, const Stage& stage, AddressSpace* space, const IoGuest* guest) {
+  const bool second = second_stage_format(*stage.format);
   ByteStore& store = guest != nullptr ? guest->store : store_;
   FrameAllocator& frames = guest != nullptr ? guest->frames : frames_;
-  const Stage stage = IoDomain::make_stage(*format, store, frames);
-  const bool second = format->family == Family::ept || format->family == Family::riscv_guest;
-  domains_.push_back(std::make_unique<IoDomain>(
-      config_, IoDomain::Kind::own, stage, second ? ++second_stages_ : ++first_stages_, nullptr, guest, store, frames));
+  domains_.push_back(std::make_unique<IoDomain>(config_, kind, stage, second ? ++second_stages_ : ++first_stages_,
+                                                space, guest, store, frames));
   return *domains_.back();
+}
+
+IoDomain& IoDriver::create_domain(const std::string& format_name, const IoGuest* guest) {
+  const PageFormat* const format = find_page_format(format_name);
+  require_iommu_format(format, format_name);
+  return add_domain(IoDomain::Kind::own,
+                    IoDomain::make_stage(*format, guest != nullptr ? guest->store : store_,
+                                         guest != nullptr ? guest->frames : frames_),
+                    nullptr, guest);
 }
 
 IoDomain& IoDriver::share(AddressSpace& space, const IoGuest* guest) {
-  const Family family = space.stage().format->family;
-  const bool second = family == Family::ept || family == Family::riscv_guest;
-  ByteStore& store = guest != nullptr ? guest->store : store_;
-  FrameAllocator& frames = guest != nullptr ? guest->frames : frames_;
-  domains_.push_back(std::make_unique<IoDomain>(config_, IoDomain::Kind::shared, space.stage(),
-                                                second ? ++second_stages_ : ++first_stages_, &space, guest, store,
-                                                frames));
-  return *domains_.back();
+  require_iommu_format(space.stage().format, space.stage().format->name());
+  return add_domain(IoDomain::Kind::shared, space.stage(), &space, guest);
 }
 
 IoDomain& IoDriver::mirror(AddressSpace& process) {
+  require_iommu_format(process.stage().format, process.stage().format->name());
   Stage stage = IoDomain::make_stage(*process.stage().format, store_, frames_);
   stage.controls = process.stage().controls;
-  domains_.push_back(std::make_unique<IoDomain>(config_, IoDomain::Kind::mirrored, stage, ++first_stages_, &process,
-                                                nullptr, store_, frames_));
-  return *domains_.back();
+  return add_domain(IoDomain::Kind::mirrored, stage, &process, nullptr);
 }
 
 void IoDriver::start_of_simulation() {
@@ -184,6 +196,9 @@ void IoDriver::attach_process(std::uint32_t device_id, std::uint32_t process_id,
     throw UserError(
         fmt::format("process id {:#x} is not in the process directory of device {:#x}", process_id, device_id));
   }
+  if (domain.is_second_stage() || second_stage_of(domain) != second_stage_of(*device.domain)) {
+    throw UserError(fmt::format("a process of device {:#x} lies in the memory of another guest", device_id));
+  }
   if (directory_) check_supported(domain);
   if (device.processes.contains(process_id)) detach_process(device_id, process_id);
   device.processes[process_id] = &domain;
@@ -212,18 +227,22 @@ void IoDriver::remove_user(IoDomain& domain, const IoUser& user) { std::erase(do
 
 DeviceContext IoDriver::context_of(const Device& device) const {
   const IoDeviceOptions& options = device.options;
-  const IoDomain* const second = device.domain->is_second_stage()    ? device.domain
-                                 : device.domain->guest() != nullptr ? &device.domain->guest()->second_stage
-                                                                     : nullptr;
+  const IoDomain* const second = second_stage_of(*device.domain);
   const IoDomain* const first = device.domain->is_second_stage() ? nullptr : device.domain;
-  bool x86 = first != nullptr && first->is_x86();
-  for (const auto& [process, domain] : device.processes) x86 = x86 || domain->is_x86();
+  std::optional<bool> x86;
+  if (first != nullptr) x86 = first->is_x86();
+  for (const auto& [process, domain] : device.processes) {
+    if (x86.value_or(domain->is_x86()) != domain->is_x86()) {
+      throw UserError("the processes of a device have tables in formats of x86 and of RISC-V");
+    }
+    x86 = domain->is_x86();
+  }
   const bool updates = capabilities_.amo_hwad();
   DeviceContext context;
   context.tc = bit_if(!device.blocked, 0) | bit_if(options.ats, 1) | bit_if(options.page_requests, 2) |
                bit_if(options.guest_addresses, 3) | bit_if(options.hides_faults, 4) |
                bit_if(device.directory != nullptr, 5) | bit_if(options.process_in_responses, 6) | bit_if(updates, 7) |
-               bit_if(updates, 8) | bit_if(device.directory && first != nullptr, 9) | bit_if(x86, 24) |
+               bit_if(updates, 8) | bit_if(device.directory && first != nullptr, 9) | bit_if(x86.value_or(false), 24) |
                bit_if(second != nullptr && second->is_x86(), 25);
   if (second != nullptr) context.iohgatp = second->table_pointer();
   if (device.directory) {
@@ -289,7 +308,7 @@ void IoDriver::visit_stats(StatVisitor& v) {
   v.counter("mirror_updates", mirror_updates_, kCount, "entries of copied tables changed");
   v.distribution("block_time", block_time_, kTimeInNs, "from such a change until it is in force everywhere");
   v.counter("faults", faults_, kCount, "fault records taken");
-  v.counter("register_accesses", io_registers_.accesses(), kCount, "registers read and written");
+  v.counter("register_accesses", io_registers_.accesses(), kCount, "registers read and written since the start");
   v.value("structure_bytes", static_cast<double>(structure_bytes()), "B",
           "directories, queues, tables of devices' own");
   group("commands", commands_);

@@ -15,8 +15,8 @@
 // simulation then ends only when it is stopped.
 //
 // A buffer is out of a device's reach when the fence behind its invalidations is complete: the IOMMU and every device
-// that keeps translations (ATS) have dropped them, and all accesses that used them are done. If a device did not answer,
-// its buffer, addresses and frames are never used again.
+// that keeps translations (ATS) have dropped them, and all accesses that used them are done. If a device did not
+// answer, its buffer, addresses and frames are never used again.
 //
 // Sources: RISC-V IOMMU Architecture Specification 1.0, "Software guidelines"; drivers/iommu of Linux for what is
 // batched, and when all of an address space is invalidated at once. Errors: UserError for what the IOMMU cannot do, a
@@ -87,8 +87,8 @@ class IoDriver : public Module {
   void detach_process(std::uint32_t device_id, std::uint32_t process_id);
 
   // Buffers.
-  /// The I/O address of bytes in the domain's memory; nothing if addresses or tables are used up. Of a domain shared with
-  /// a process, addresses are the process's and stay as they are.
+  /// The I/O address of bytes in the domain's memory; nothing if addresses or tables are used up. Of a domain shared
+  /// with a process, addresses are the process's and stay as they are.
   std::optional<Addr> map(IoDomain& domain, Addr address, std::uint64_t bytes, DmaDirection direction);
   /// Likewise of pages of 4 KiB anywhere; not of domains that are premapped or shared.
   std::optional<Addr> map(IoDomain& domain, std::span<const Addr> pages, DmaDirection direction);
@@ -101,11 +101,12 @@ class IoDriver : public Module {
   void flush(IoDomain& domain);
 
   // Control of DMA; true when it is in force everywhere, false if a device did not answer.
-  /// Sets what devices may not do with mapped pages from `first` on: in entries that are shared, in fields that only the
-  /// IOMMU heeds; in a copy, by other rights. Pages that are not mapped stay so.
+  /// Sets what devices may not do with mapped pages from `first` on: in entries that are shared, in fields that only
+  /// the IOMMU heeds; in a copy, by other rights. Pages that are not mapped stay so.
   bool set_dma_policy(IoDomain& domain, Addr first, std::uint64_t bytes, const DmaPolicy& policy);
   bool enable_dma_control(bool enable);
-  /// The process's tables have changed there: a copy follows them, and translations that devices share are dropped.
+  /// The process's tables have changed there: a copy follows them, and translations that devices share are dropped. A
+  /// page that is copied on read loses that policy before it is unmapped, or its copy stays.
   bool process_changed(IoDomain& domain, Addr first, std::uint64_t bytes);
   /// Blocks all DMA of a device, or lets it go on.
   bool block(std::uint32_t device_id, bool blocked);
@@ -136,6 +137,7 @@ class IoDriver : public Module {
   };
 
   // Set-up and attaching (io_driver.cc).
+  IoDomain& add_domain(IoDomain::Kind kind, const Stage& stage, AddressSpace* space, const IoGuest* guest);
   void end_of_elaboration() override { io_registers_.bind(*registers.operator->()); }
   void start_of_simulation() override;
   void set_up_interrupts();

@@ -2,13 +2,13 @@
 //
 // Defaults and their sources:
 //
-// - Mapping and unmapping: 92 cycles for a range of addresses and 590 for the page table, 480 to find and free the range
-//   and 427 for the page table, at 3.1 GHz (Malka et al., "rIOMMU: efficient IOMMU for I/O devices that employ ring
-//   buffers", ASPLOS 2015, table 1, mode strict+). What an invalidation takes there, 2,135 cycles, is the model's own
-//   work here.
+// - Mapping and unmapping: 92 cycles for a range of addresses and 590 for the page table, 480 to find and free the
+//   range and 427 for the page table, at 3.1 GHz (Malka et al., "rIOMMU: efficient IOMMU for I/O devices that employ
+//   ring buffers", ASPLOS 2015, table 1, mode strict+). What an invalidation takes there, 2,135 cycles, is the model's
+//   own work here.
 // - Register access 100 ns: uncached stores leave a processor 50 to 300 ns apart (community.intel.com, Software Tuning,
-//   "Why do MemReq TLPs take 100s nanoseconds to be generated after MMIO writes"). What the IOMMU and the way to it take
-//   comes on top.
+//   "Why do MemReq TLPs take 100s nanoseconds to be generated after MMIO writes"). What the IOMMU and the way to it
+//   take comes on top.
 // - Flush queue of 256 entries and 10 ms: Linux, drivers/iommu/dma-iommu.c (IOVA_DEFAULT_FQ_SIZE,
 //   IOVA_DEFAULT_FQ_TIMEOUT). 8,192 commands, 4,096 faults, and one invalidation of all for 2 MiB or more: Linux,
 //   drivers/iommu/riscv/iommu.c (RISCV_IOMMU_DEF_CQ_COUNT, _DEF_FQ_COUNT, _IOTLB_INVAL_LIMIT). Page requests as faults.

@@ -1,8 +1,8 @@
 // Hands out ranges of I/O virtual addresses.
 //
 // Models: lengths rounded up to powers of two, freed ranges kept for the next request of the same length and page size,
-// as Linux's per-CPU caches of ranges do (drivers/iommu/iova.c). A range never serves pages of another size: tables made
-// for it stay right. Does not model: the tree behind those caches, its time and contention.
+// as Linux's per-CPU caches of ranges do (drivers/iommu/iova.c). A range never serves pages of another size: tables
+// made for it stay right. Does not model: the tree behind those caches, its time and contention.
 #pragma once
 
 #include <bit>

@@ -14,7 +14,7 @@ using testing::TestDevice;
 constexpr std::uint64_t kPage = 4096;
 constexpr Ps kNs = kNanosecond;
 
-// --- batches ----------------------------------------------------------------------------------------------------------
+// --- batches --------------------------------------------------------------------------------------------------------
 
 struct Batches : IoDriverBench {
   void build_batched(std::uint32_t entries, Ps timeout, std::uint64_t window = std::uint64_t{1} << 30) {
@@ -151,7 +151,7 @@ TEST_F(Batches, NothingIsUsedAgainBeforeItIsReleased) {
   EXPECT_EQ(stat("driver.pages_lost"), 0);
 }
 
-// --- buffers that stay mapped -----------------------------------------------------------------------------------------
+// --- buffers that stay mapped ---------------------------------------------------------------------------------------
 
 struct Pools : IoDriverBench {};
 
@@ -186,7 +186,7 @@ TEST_F(Pools, CostNoTranslationWork) {
   EXPECT_EQ(stat("driver.register_accesses"), 0);
 }
 
-// --- shared addresses -------------------------------------------------------------------------------------------------
+// --- shared addresses -----------------------------------------------------------------------------------------------
 
 struct Sharing {
   const char* format;

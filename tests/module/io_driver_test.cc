@@ -1,4 +1,4 @@
-// The driver of an IOMMU: set-up, domains, and buffers that devices reach exactly as long as they may.
+// The driver of an IOMMU: domains, and buffers that devices reach exactly as long as they may.
 #include "pagoda/base/error.h"
 #include "support/io_driver_bench.h"
 
@@ -6,79 +6,12 @@ namespace pagoda {
 namespace {
 
 using testing::IoDriverBench;
-using testing::Script;
 using testing::TestDevice;
 
 constexpr std::uint64_t kPage = 4096;
 constexpr Ps kNs = kNanosecond;
 
-// --- set-up -----------------------------------------------------------------------------------------------------------
-
-struct Ids {
-  MsiTables msi;
-  std::uint32_t id;
-  unsigned levels;
-};
-struct SetUp : IoDriverBench, ::testing::WithParamInterface<Ids> {};
-
-// "Device-Directory-Table (DDT)": 6, 15 and 24 bits of ids with MSI page tables, 7, 16 and 24 without.
-TEST_P(SetUp, TakesAsManyLevelsAsIdsNeed) {
-  IommuConfig config;
-  config.capabilities.msi = GetParam().msi;
-  build({}, config);
-  IoDomain& domain = driver->create_domain("sv48");
-  TestDevice& attached = device(GetParam().id);
-  TestDevice& stranger = device(GetParam().id ^ 1);
-  driver->attach(GetParam().id, domain);
-  run([&] {
-    EXPECT_EQ(reg(iommu_register::kDdtp, 8) & 0xf, GetParam().levels + 1);
-    const Addr page = frame();
-    const std::optional<Addr> iova = driver->map(domain, page + 8, 8, DmaDirection::both);
-    ASSERT_TRUE(iova);
-    EXPECT_TRUE(attached.write(*iova, 0x1234));
-    EXPECT_EQ(store.read(page + 8), 0x1234u);
-    EXPECT_FALSE(stranger.read(*iova));
-  });
-  EXPECT_EQ(driver->faults().at(IommuCause::ddt_entry_invalid), 1u);
-}
-
-INSTANTIATE_TEST_SUITE_P(Directories, SetUp,
-                         ::testing::Values(Ids{MsiTables::mrif, 0x3f, 1}, Ids{MsiTables::mrif, 0x40, 2},
-                                           Ids{MsiTables::mrif, 0x7fff, 2}, Ids{MsiTables::mrif, 0x8000, 3},
-                                           Ids{MsiTables::flat, 0xfffffe, 3}, Ids{MsiTables::none, 0x7f, 1},
-                                           Ids{MsiTables::none, 0x80, 2}, Ids{MsiTables::none, 0xffff, 2},
-                                           Ids{MsiTables::none, 0x10000, 3}));
-
-struct SetUpErrors : IoDriverBench {};
-
-TEST_F(SetUpErrors, AreToldBeforeTimeBegins) {
-  build();
-  EXPECT_THROW(driver->create_domain("armv8-s1"), UserError);
-  IoDomain& domain = driver->create_domain("sv48");
-  EXPECT_THROW(driver->attach(1u << 24, domain), UserError);
-  EXPECT_THROW(driver->attach_process(1, 1, domain), UserError);
-  driver->attach(1, domain, {.process_bits = 8});
-  EXPECT_THROW(driver->attach_process(1, 256, domain), UserError);
-  EXPECT_THROW(driver->attach_process(1, 0, domain), UserError);
-}
-
-TEST_F(SetUpErrors, WhatTheIommuLacksIsRefused) {
-  IommuConfig small;
-  small.capabilities.levels = 3;
-  build({}, small);
-  device(1);
-  driver->attach(1, driver->create_domain("sv48"));
-  EXPECT_THROW(sc_core::sc_start(), UserError);
-}
-
-TEST_F(SetUpErrors, ADeviceWithoutAtsMakesNoPageRequests) {
-  build();
-  device(1);
-  driver->attach(1, driver->create_domain("sv48"), {.page_requests = true});
-  EXPECT_THROW(sc_core::sc_start(), UserError);
-}
-
-// --- domains ----------------------------------------------------------------------------------------------------------
+// --- domains --------------------------------------------------------------------------------------------------------
 
 struct Formats : IoDriverBench, ::testing::WithParamInterface<const char*> {};
 
@@ -158,7 +91,7 @@ INSTANTIATE_TEST_SUITE_P(Some, Guests,
                          ::testing::Values(Pair{"sv48", "sv48x4"}, Pair{"sv39", "sv57x4"}, Pair{"x86-64-4", "ept-4"},
                                            Pair{"sv57", "ept-5"}));
 
-// --- strict buffers ---------------------------------------------------------------------------------------------------
+// --- strict buffers -------------------------------------------------------------------------------------------------
 
 struct Buffers : IoDriverBench {};
 
@@ -264,6 +197,35 @@ TEST_F(Buffers, ADeviceThatDoesNotAnswerKeepsItsBufferForGood) {
   });
   EXPECT_EQ(stat("driver.pages_lost"), 1);
   EXPECT_EQ(stat("driver.commands.timeouts"), 1);
+}
+
+// Attached while the simulation runs, and attached to something else.
+TEST_F(Buffers, ADeviceChangesItsDomain) {
+  IoDriverConfig config;
+  config.device_id_bits = 7;
+  build(config);
+  IoDomain& first = driver->create_domain("sv48");
+  IoDomain& second = driver->create_domain("x86-64-4");
+  TestDevice& nic = device(0x45);
+  run([&] {
+    const Addr page = frame();
+    const Addr other = frame();
+    store.write(page, 1);
+    store.write(other, 2);
+    const Addr iova = *driver->map(first, page, kPage, DmaDirection::both);
+    EXPECT_EQ(driver->map(second, other, kPage, DmaDirection::both), iova) << "spaces of their own";
+    EXPECT_FALSE(nic.read(iova));
+    driver->attach(0x45, first, {.ats = true});
+    EXPECT_EQ(nic.read(iova), 1u);
+    EXPECT_TRUE(nic.translate(iova));
+    driver->attach(0x45, second, {.ats = true});
+    EXPECT_FALSE(nic.keeps_translation());
+    EXPECT_EQ(nic.read(iova), 2u);
+    EXPECT_TRUE(nic.translate(iova));
+    driver->unmap(first, iova);
+    EXPECT_TRUE(nic.keeps_translation()) << "no business of that device";
+    EXPECT_THROW(driver->attach(0x8000, first), UserError) << "the directory has two levels";
+  });
 }
 
 struct Completions : IoDriverBench, ::testing::WithParamInterface<IoCompletion> {};

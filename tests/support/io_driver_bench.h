@@ -57,7 +57,8 @@ class TestDevice : public sc_core::sc_module {
     return true;
   }
   bool keeps_translation() const { return kept_.has_value(); }
-  /// A read as a device with a translation cache makes it: by the kept translation, else a request, else a page request.
+  /// A read as a device with a translation cache makes it: by the kept translation, else a request, else a page
+  /// request.
   std::optional<std::uint64_t> read_by_ats(Addr address) {
     for (int attempt = 0; attempt < 2; ++attempt) {
       if ((kept_ && kept_->page == (address & ~Addr{0xfff})) || translate(address)) {
@@ -202,6 +203,31 @@ struct IoDriverBench : ::testing::Test {
   std::optional<IoDriver> driver;
   std::deque<TestDevice> devices;
   std::deque<Script> scripts;
+};
+
+/// A process that a device with translation services works in.
+struct ProcessBench : IoDriverBench {
+  void build_process(const char* format = "sv48", const IoDriverConfig& config = {}, const PagePolicy& policy = {}) {
+    build(config);
+    space.emplace(*find_page_format(format), StageControls{}, policy, store, frames);
+    domain = &driver->share(*space);
+    nic = &attach(3);
+  }
+  TestDevice& attach(std::uint32_t id) {
+    TestDevice& made = device(id);
+    driver->attach(id, *domain, {.ats = true, .page_requests = true});
+    return made;
+  }
+  /// The process's page, mapped; where it is in memory.
+  Addr touch(Addr address) {
+    space->ensure(address);
+    const MappedPage page = *space->editor().find(address);
+    return page.output + (address - page.input);
+  }
+
+  std::optional<AddressSpace> space;
+  IoDomain* domain = nullptr;
+  TestDevice* nic = nullptr;
 };
 
 }  // namespace pagoda::testing
