@@ -89,7 +89,11 @@ void Iommu::reset(const IommuCapabilities& capabilities) {
 
 Iommu::MessagePort& Iommu::message_port(std::uint32_t device_id) {
   auto& port = message_ports_[device_id];
-  if (!port) port = std::make_unique<MessagePort>(fmt::format("to_device_{:x}", device_id).c_str());
+  if (!port) {
+    simcontext()->hierarchy_push(this);  // a port of this module, whoever asks for it
+    port = std::make_unique<MessagePort>(fmt::format("to_device_{:x}", device_id).c_str());
+    simcontext()->hierarchy_pop();
+  }
   return *port;
 }
 

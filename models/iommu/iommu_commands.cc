@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <stdexcept>
 
 namespace pagoda {
 namespace {
@@ -105,7 +106,67 @@ IommuCommand ats(const Words& words, unsigned function, const IommuCapabilities&
                  .response = code > 1 ? PageResponse::failure : static_cast<PageResponse>(code)};
 }
 
+constexpr std::uint64_t flag_if(bool set, unsigned index) { return std::uint64_t{set} << index; }
+constexpr std::uint64_t command_word(unsigned opcode, unsigned function) { return opcode | function << 7; }
+
+Words invalidation_words(unsigned function, const std::optional<std::uint16_t>& gscid,
+                         const std::optional<std::uint32_t>& pscid, const std::optional<Addr>& address) {
+  return {command_word(kIotinval, function) | flag_if(address.has_value(), 10) |
+              std::uint64_t{pscid.value_or(0)} << 12 | flag_if(pscid.has_value(), 32) | flag_if(gscid.has_value(), 33) |
+              std::uint64_t{gscid.value_or(0)} << 44,
+          address.value_or(0) >> kPageShift << 10};
+}
+
+Words message_words(unsigned function, const AtsDestination& to, std::uint64_t payload) {
+  return {command_word(kAts, function) | std::uint64_t{to.process_id.value_or(0)} << 12 |
+              flag_if(to.process_id.has_value(), 32) | flag_if(to.segment.has_value(), 33) |
+              std::uint64_t{to.requester} << 40 | std::uint64_t{to.segment.value_or(0)} << 56,
+          payload};
+}
+
+Words words_of(const IotinvalVma& command) {
+  return invalidation_words(0, command.gscid, command.pscid, command.address);
+}
+Words words_of(const IotinvalGvma& command) {
+  return invalidation_words(1, command.gscid, std::nullopt, command.address);
+}
+Words words_of(const IofenceC& command) {
+  const IofenceC::Store store = command.store.value_or(IofenceC::Store{});
+  return {command_word(kIofence, 0) | flag_if(command.store.has_value(), 10) | flag_if(command.wired_interrupt, 11) |
+              flag_if(command.orders_reads, 12) | flag_if(command.orders_writes, 13) | std::uint64_t{store.data} << 32,
+          store.address >> 2};
+}
+Words words_of(const IodirInvalDdt& command) {
+  return {command_word(kIodir, 0) | flag_if(command.device_id.has_value(), 33) |
+              std::uint64_t{command.device_id.value_or(0)} << 40,
+          0};
+}
+Words words_of(const IodirInvalPdt& command) {
+  return {command_word(kIodir, 1) | std::uint64_t{command.process_id} << 12 | flag_if(true, 33) |
+              std::uint64_t{command.device_id} << 40,
+          0};
+}
+// Of all addresses, every bit but the highest is set.
+Words words_of(const AtsInval& command) {
+  std::uint64_t range = command.address & ~low_mask(kPageShift);
+  if (command.page_shift > kPageShift) {
+    range &= ~low_mask(command.page_shift);
+    range |= low_mask(command.page_shift - 1U) & ~low_mask(kPageShift);
+    range |= flag_if(true, 11);
+  }
+  return message_words(0, command.to, range | flag_if(command.all_processes, 0));
+}
+Words words_of(const AtsPrgr& command) {
+  return message_words(1, command.to,
+                       std::uint64_t{command.group} << 32 | static_cast<std::uint64_t>(command.response) << 44);
+}
+Words words_of(const IllegalCommand& /*command*/) { throw std::logic_error("an illegal command has no words"); }
+
 }  // namespace
+
+std::array<std::uint64_t, 2> encode_command(const IommuCommand& command) {
+  return std::visit([](const auto& operands) { return words_of(operands); }, command);
+}
 
 unsigned device_id_bits(const IommuCapabilities& capabilities, IommuMode mode) {
   // "Device-Directory-Table (DDT)": 9 bits a level, but in the last one as many contexts as a page holds.

@@ -107,6 +107,9 @@ inline constexpr unsigned kCommandBytes = 16;
 IommuCommand decode_command(const std::array<std::uint64_t, 2>& words, const IommuCapabilities& capabilities,
                             IommuMode mode, bool wired);
 
+/// The command as software writes it, of fields that are not given 0; not of an IllegalCommand (std::logic_error).
+std::array<std::uint64_t, 2> encode_command(const IommuCommand& command);
+
 /// Bits of a device_id that a directory of this mode tells apart; 24 without one.
 unsigned device_id_bits(const IommuCapabilities& capabilities, IommuMode mode);
 

@@ -61,6 +61,15 @@ bool AddressSpace::set_flags(Addr input, bool dirty) {
   return false;
 }
 
+bool AddressSpace::split(Addr input) {
+  const std::optional<MappedPage> page = editor_.find(input);
+  if (!page || editor_.split(input) != EditStatus::ok) return false;
+  const unsigned shift = editor_.find(input)->page_shift;
+  --pages_[page->page_shift];
+  pages_[shift] += std::uint64_t{1} << (page->page_shift - shift);
+  return true;
+}
+
 std::optional<MappedPage> AddressSpace::remove(Addr input) {
   const std::optional<MappedPage> page = editor_.find(input);
   if (!page || editor_.unmap(page->input, page->page_shift) != EditStatus::ok) return {};

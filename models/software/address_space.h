@@ -41,6 +41,9 @@ class AddressSpace {
   /// Sets accessed, and dirty if asked, in the leaf for `input`; false if nothing is mapped there.
   bool set_flags(Addr input, bool dirty);
 
+  /// Turns the page around `input` into pages of the next smaller size; false if there is none, or no memory.
+  bool split(Addr input);
+
   /// Removes the page around `input`, giving its frame back; the page it was, or nothing.
   std::optional<MappedPage> remove(Addr input);
 

@@ -55,9 +55,14 @@ void DeviceDirectoryTable::set(std::uint32_t device_id, const DeviceContext& con
     const std::uint32_t index = device_id >> (leaf_bits + 9 * (level - 1)) & 0x1ff;
     table = table_below(table + index * kEntryBytes, store_, frames_);
   }
-  const std::array<std::uint64_t, 8> words{context.tc,     context.iohgatp,       context.ta,
-                                           context.fsc,    context.msiptp,        context.msi_addr_mask,
-                                           context.msi_addr_pattern, context.reserved};
+  const std::array<std::uint64_t, 8> words{context.tc,
+                                           context.iohgatp,
+                                           context.ta,
+                                           context.fsc,
+                                           context.msiptp,
+                                           context.msi_addr_mask,
+                                           context.msi_addr_pattern,
+                                           context.reserved};
   const unsigned count = DeviceContext::words(capabilities_);
   const Addr place = table + (device_id & low_mask(leaf_bits)) * count * sizeof(std::uint64_t);
   if (!context.valid()) store_.write(place, context.tc);

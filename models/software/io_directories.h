@@ -14,27 +14,6 @@
 
 namespace pagoda {
 
-/// Frames for structures, with what they add up to.
-class CountedFrames final : public FrameSource {
- public:
-  explicit CountedFrames(FrameSource& source) : source_(source) {}
-
-  std::optional<Addr> allocate(std::uint64_t bytes) override {
-    const std::optional<Addr> frame = source_.allocate(bytes);
-    if (frame) bytes_ += bytes;
-    return frame;
-  }
-  void release(Addr address, std::uint64_t bytes) override {
-    bytes_ -= bytes;
-    source_.release(address, bytes);
-  }
-  std::uint64_t bytes() const { return bytes_; }
-
- private:
-  FrameSource& source_;
-  std::uint64_t bytes_ = 0;
-};
-
 /// Cleared frames. Throws UserError if there are none left.
 Addr cleared_frames(ByteStore& store, FrameSource& frames, std::uint64_t bytes);
 
