@@ -10,6 +10,10 @@
 namespace pagoda {
 namespace {
 
+// Of a device context's translation control.
+constexpr std::uint64_t kValid = 1;
+constexpr std::uint64_t kAts = 1 << 1;
+
 // MODE of a first stage in this format, and whether it is one of the custom mode.
 struct FirstStage {
   std::uint64_t mode;
@@ -32,16 +36,19 @@ FirstStage first_stage_of(const PageFormat& format) {
 
 struct IoComplex::Device {
   DmaPattern traffic;
+  std::unique_ptr<DmaTraffic> shared_traffic;  // the pattern over shared pages, if there are any
   IoLink link;
   DmaEngine engine;
   DmaStream stream;
   std::string name;
 
-  Device(const std::string& device_name, const DeviceConfig& config, const DmaConfig& dma, const PatternConfig& pattern)
+  Device(const std::string& device_name, const DeviceConfig& config, const DmaConfig& dma, const PatternConfig& pattern,
+         SecureIo* secure)
       : traffic(pattern, config.limit),
+        shared_traffic(secure == nullptr ? nullptr : secure->traffic(dma.requester, traffic, pattern.base)),
         link((device_name + "_link").c_str(), config.link),
         engine(device_name.c_str(), dma),
-        stream(traffic, dma.outstanding),
+        stream(shared_traffic ? *shared_traffic : traffic, dma.outstanding),
         name(device_name) {
     engine.dma.bind(link.from_device);
     link.to_device.bind(engine.control);
@@ -53,7 +60,11 @@ IoComplex::IoComplex(const sc_core::sc_module_name& name, const IoConfig& config
     : Module(name), os_(os) {
   if (config.iommu) {
     iommu_ = std::make_unique<Iommu>("iommu", *config.iommu);
-    iommu_->memory.bind(bus.in);
+    if (config.sharing) {
+      secure_ = std::make_unique<SecureIo>(config, os, bus, *iommu_, seed);
+    } else {
+      iommu_->memory.bind(bus.in);
+    }
     registers_.bind(iommu_->registers);
     const IommuCapabilities capabilities = config.iommu->capabilities.capabilities();
     directory_ = std::make_unique<DeviceDirectoryTable>(
@@ -65,6 +76,9 @@ IoComplex::IoComplex(const sc_core::sc_module_name& name, const IoConfig& config
             bus);
     }
   }
+  if (!secure_) return;
+  for (const RogueDeviceConfig& rogue : config.rogues) give_shared_tables(rogue.device.requester, true);
+  secure_->set_up();
 }
 
 IoComplex::~IoComplex() = default;
@@ -75,11 +89,15 @@ void IoComplex::build(const DeviceConfig& config, std::uint32_t requester, const
   dma.requester = requester;
   PatternConfig pattern = config.traffic;
   pattern.seed += seed;
-  Device& device = *devices_.emplace_back(std::make_unique<Device>(name, config, dma, pattern));
+  Device& device = *devices_.emplace_back(std::make_unique<Device>(name, config, dma, pattern, secure_.get()));
   if (iommu_) {
     device.link.to_root.bind(iommu_->devices);
     iommu_->message_port(requester).bind(device.link.from_root);
-    give_tables(config, requester);
+    if (secure_) {
+      give_shared_tables(requester, dma.atc.has_value());
+    } else {
+      give_tables(config, requester);
+    }
   } else {
     device.link.to_root.bind(bus.in);
   }
@@ -87,20 +105,30 @@ void IoComplex::build(const DeviceConfig& config, std::uint32_t requester, const
 
 // A device context, and page tables for the traffic's region if the device is translated.
 void IoComplex::give_tables(const DeviceConfig& config, std::uint32_t requester) {
-  constexpr std::uint64_t kValid = 1;
-  constexpr std::uint64_t kAts = 1 << 1;
-  constexpr std::uint64_t kFlagUpdates = 1 << 8;  // SADE
-  DeviceContext context;
-  context.tc = kValid | (config.dma.atc ? kAts : 0);
-  if (config.translated) {
-    const Os::ProcessId process = os_.create_process();
-    os_.premap(process, config.traffic.base, config.traffic.size.count);
-    const Stage& stage = os_.space(process).stage();
-    const FirstStage first = first_stage_of(*stage.format);
-    context.tc |= kFlagUpdates | (first.x86 ? DeviceContext::kX86FirstStage : 0);
-    context.ta = (process + 1) << 12;
-    context.fsc = first.mode << 60 | stage.root >> kPageShift;
+  const bool has_atc = config.dma.atc.has_value();
+  if (!config.translated) {
+    directory_->set(requester, {.tc = kValid | (has_atc ? kAts : 0)});
+    return;
   }
+  const Os::ProcessId process = os_.create_process();
+  os_.premap(process, config.traffic.base, config.traffic.size.count);
+  set_context(requester, process, has_atc);
+}
+
+void IoComplex::give_shared_tables(std::uint32_t requester, bool has_atc) {
+  const Os::ProcessId process = os_.create_process();
+  set_context(requester, process, has_atc);
+  secure_->attach(requester, os_.space(process), static_cast<std::uint32_t>(process + 1), has_atc);
+}
+
+void IoComplex::set_context(std::uint32_t requester, Os::ProcessId process, bool has_atc) {
+  constexpr std::uint64_t kFlagUpdates = 1 << 8;  // SADE
+  const Stage& stage = os_.space(process).stage();
+  const FirstStage first = first_stage_of(*stage.format);
+  DeviceContext context;
+  context.tc = kValid | (has_atc ? kAts : 0) | kFlagUpdates | (first.x86 ? DeviceContext::kX86FirstStage : 0);
+  context.ta = (process + 1) << 12;
+  context.fsc = first.mode << 60 | stage.root >> kPageShift;
   directory_->set(requester, context);
 }
 
@@ -142,6 +170,7 @@ Ps IoComplex::end_time() const {
 
 void IoComplex::rethrow_failure() const {
   for (const auto& device : devices_) device->engine.rethrow_failure();
+  if (secure_) secure_->rethrow_failure();
 }
 
 // The parts of every request add up to its latency.
@@ -152,6 +181,7 @@ void IoComplex::check_invariants() const {
     throw InvariantError(fmt::format("{}: the parts of its request times add up to {} ps, its latencies to {} ps",
                                      device->name, engine.accounted_time(), engine.summed_latency()));
   }
+  if (secure_) secure_->check_invariants();
 }
 
 void IoComplex::visit_stats(StatVisitor& v) {
@@ -163,6 +193,7 @@ void IoComplex::visit_stats(StatVisitor& v) {
             "data moved, from the first measured transfer to the last");
     v.leave();
   }
+  if (secure_) secure_->visit_stats(v);
 }
 
 }  // namespace pagoda

@@ -4,7 +4,7 @@
 //
 // A device that is translated has page tables of its own, in the format and with the page sizes of the operating
 // system, that map its traffic's region; x86-64 tables are the IOMMU's custom mode. Its device context, the directory
-// and the tables are real bytes in memory.
+// and the tables are real bytes in memory. With sharing (secure_io.h) tables map what tenants share instead.
 #pragma once
 
 #include <functional>
@@ -20,6 +20,7 @@
 #include "pagoda/software/os.h"
 #include "platforms/dma_pattern.h"
 #include "platforms/io_config.h"
+#include "platforms/secure_io.h"
 
 namespace pagoda {
 
@@ -52,11 +53,14 @@ class IoComplex final : public Module {
   void build(const DeviceConfig& config, std::uint32_t requester, const std::string& name, std::uint64_t seed,
              Bus& bus);
   void give_tables(const DeviceConfig& config, std::uint32_t requester);
+  void give_shared_tables(std::uint32_t requester, bool has_atc);
+  void set_context(std::uint32_t requester, Os::ProcessId process, bool has_atc);
 
   tlm_utils::simple_initiator_socket_optional<IoComplex> registers_{"registers"};
   Os& os_;
   std::unique_ptr<Iommu> iommu_;
   std::unique_ptr<DeviceDirectoryTable> directory_;
+  std::unique_ptr<SecureIo> secure_;  // if pages are shared
   std::vector<std::unique_ptr<Device>> devices_;
   Ps measured_from_ = 0;
 };

@@ -9,6 +9,7 @@
 #include "pagoda/interconnect/io_link_config.h"
 #include "pagoda/iommu/iommu_config.h"
 #include "pagoda/workload/pattern.h"
+#include "platforms/sharing_config.h"
 
 namespace pagoda {
 
@@ -29,8 +30,16 @@ struct DeviceConfig {
 struct IoConfig {
   std::optional<IommuConfig> iommu = IommuConfig{};
   std::vector<DeviceConfig> devices;
+  std::optional<SharingConfig> sharing;
+  GuardConfig guard;
+  std::vector<RogueDeviceConfig> rogues;
 
   static const ConfigInfo& config_info();
 };
+
+/// Small letters, digits and _, a letter first.
+bool is_device_name(const std::string& text);
+/// What is wrong with sharing, its guard and rogues beside the devices.
+std::optional<ConfigProblem> sharing_problem(const IoConfig& config);
 
 }  // namespace pagoda
