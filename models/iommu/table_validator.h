@@ -24,8 +24,8 @@ namespace pagoda {
 
 /// Entries of the caches are round figures without a source.
 struct TableValidatorConfig {
-  GuardCacheConfig reverse{.entries = 256};
-  GuardCacheConfig tables{.entries = 256};
+  GuardCacheConfig reverse{.entries = 256, .granule = {64}, .fills = 16};
+  GuardCacheConfig tables{.entries = 512, .ways = 8, .granule = {64}, .fills = 16};
 
   static const ConfigInfo& config_info();
 };
