@@ -1,5 +1,6 @@
 #include "pagoda/iommu/table_validator.h"
 
+#include <algorithm>
 #include <span>
 
 #include "pagoda/base/config_builder.h"
@@ -12,12 +13,14 @@ TableField word_at(Addr address) { return {.word = address, .shift = 0, .bits = 
 
 // A walk's way to table entries: one look-up after the other.
 struct CachedEntries {
-  GuardCache& cache;
+  GuardCache& upper;
+  GuardCache& leaves;
   GuardMemory& memory;
   const TranslatedGuard::Request& cause;
   Ps at;
 
   EntryRead read(const Step& step) {
+    GuardCache& cache = step.level == 0 ? leaves : upper;
     const GuardCache::Found found = cache.read(word_at(step.address), memory, cause, at);
     at = found.done;
     return {found.value, found.known ? FaultCause::none : FaultCause::access_error};
@@ -29,7 +32,11 @@ struct CachedEntries {
 
 TableValidator::TableValidator(const TableValidatorConfig& config, const ReverseLayout& layout, Ps period,
                                GuardMemory& memory)
-    : layout_(layout), memory_(memory), reverse_(config.reverse, period), tables_(config.tables, period) {}
+    : layout_(layout),
+      memory_(memory),
+      reverse_(config.reverse, period),
+      upper_(config.upper, period),
+      leaves_(config.leaves, period) {}
 
 Validator::Outcome TableValidator::validate(const TranslatedGuard::Request& request, Ps at) {
   const auto settle = [&](bool ok, Ps done) -> Outcome {
@@ -47,7 +54,7 @@ Validator::Outcome TableValidator::validate(const TranslatedGuard::Request& requ
             {.address = (reverse.value & ~low_mask(kPageShift)) | (request.address & low_mask(kPageShift)),
              .access = request.access,
              .privilege = Privilege::user});
-  CachedEntries entries{tables_, memory_, request, reverse.done};
+  CachedEntries entries{upper_, leaves_, memory_, request, reverse.done};
   const bool translated = run_walk(walk, entries);
   return settle(translated && walk.translation().output == request.address, entries.at);
 }
@@ -58,6 +65,11 @@ Ps TableValidator::invalidate_page(Addr page) {
   return reverse_.invalidate(entry, entry + sizeof(std::uint64_t));
 }
 
+Ps TableValidator::invalidate_entry(Addr entry) {
+  const Addr end = entry + sizeof(std::uint64_t);
+  return std::max(upper_.invalidate(entry, end), leaves_.invalidate(entry, end));
+}
+
 void TableValidator::visit_stats(StatVisitor& v) {
   v.counter("validations", walks_, kCount, "requests that the translation tables were asked about");
   v.counter("refused", refused_, kCount, "that they do not lead to");
@@ -65,8 +77,11 @@ void TableValidator::visit_stats(StatVisitor& v) {
   v.enter("reverse");
   reverse_.visit_stats(v);
   v.leave();
-  v.enter("tables");
-  tables_.visit_stats(v);
+  v.enter("upper");
+  upper_.visit_stats(v);
+  v.leave();
+  v.enter("leaves");
+  leaves_.visit_stats(v);
   v.leave();
 }
 
@@ -74,7 +89,8 @@ const ConfigInfo& TableValidatorConfig::config_info() {
   static const ConfigInfo info =
       ConfigBuilder<TableValidatorConfig>("table validator", "Asks the translation tables about translated requests.")
           .field("reverse", &TableValidatorConfig::reverse, "cache of the table that gives a page's I/O address")
-          .field("tables", &TableValidatorConfig::tables, "cache of page-table entries");
+          .field("upper", &TableValidatorConfig::upper, "cache of entries that point to page tables")
+          .field("leaves", &TableValidatorConfig::leaves, "cache of entries of the last level");
   return info;
 }
 

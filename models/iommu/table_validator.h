@@ -2,7 +2,8 @@
 //
 // Models: a reverse table in memory, one word for every physical page: the address under which devices know it, or
 // nothing; then a walk of the device's own page tables from there, which has to end at the page, with the right. Reverse
-// entries and table entries come from caches that keep bytes until they are invalidated. Does not model: pages that
+// entries, entries of the last level and those above come from a cache each, which keeps bytes until they are
+// invalidated. Does not model: pages that
 // devices know under several addresses, processes of devices, second stages, fetching of device contexts (the root of
 // each device is at hand), accessed and dirty flags (a walk that would have to set one fails).
 //
@@ -25,7 +26,8 @@ namespace pagoda {
 /// Entries of the caches are round figures without a source.
 struct TableValidatorConfig {
   GuardCacheConfig reverse{.entries = 256, .granule = {64}, .fills = 16};
-  GuardCacheConfig tables{.entries = 512, .ways = 8, .granule = {64}, .fills = 16};
+  GuardCacheConfig upper{.entries = 64, .ways = 64, .granule = {64}, .fills = 16};
+  GuardCacheConfig leaves{.entries = 512, .ways = 8, .granule = {64}, .fills = 16};
 
   static const ConfigInfo& config_info();
 };
@@ -52,7 +54,7 @@ class TableValidator final : public Validator {
 
   /// Drop the page's reverse entry, or a table entry; how long that takes.
   Ps invalidate_page(Addr page);
-  Ps invalidate_entry(Addr entry) { return tables_.invalidate(entry, entry + sizeof(std::uint64_t)); }
+  Ps invalidate_entry(Addr entry);
 
   void visit_stats(StatVisitor& visitor);
 
@@ -60,7 +62,8 @@ class TableValidator final : public Validator {
   ReverseLayout layout_;
   GuardMemory& memory_;
   GuardCache reverse_;
-  GuardCache tables_;
+  GuardCache upper_;
+  GuardCache leaves_;
   std::unordered_map<std::uint32_t, Stage> stages_;
   std::uint64_t walks_ = 0, refused_ = 0;
   Distribution latency_;
