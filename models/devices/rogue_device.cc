@@ -41,41 +41,52 @@ Ps RogueDevice::collect(Ps at) {
   dma->b_transport(transaction->payload, delay);
   transaction->payload.clear_extension(&message);
   const AtsGrant& grant = message.granted;
-  if (transaction->payload.is_response_ok() && (grant.readable || grant.writable) && !grant.untranslated_only) {
-    ++granted_;
-    const Addr mask = low_mask(grant.page_shift);
-    kept_.add({.input = page & ~mask, .output = grant.address & ~mask, .page_shift = grant.page_shift});
+  const Ps answered = local_time(delay);
+  if (!transaction->payload.is_response_ok() || grant.untranslated_only || !(grant.readable || grant.writable)) {
+    return answered;
   }
-  return local_time(delay);
+  ++granted_;
+  const Addr mask = low_mask(grant.page_shift);
+  kept_.add({.input = page & ~mask, .output = grant.address & ~mask, .page_shift = grant.page_shift});
+  ++lawful_;
+  return access(draw_address(grant.address & ~mask, mask + 1), grant.readable ? AccessKind::read : AccessKind::write,
+                answered)
+      .done;
 }
 
-Ps RogueDevice::forge(Ps at) {
-  const std::uint64_t places = memory_.bytes / config_.request_size.count;
-  return attempt(memory_.base + engine_() % places * config_.request_size.count, forged_, at);
-}
+Ps RogueDevice::forge(Ps at) { return attempt(draw_address(memory_.base, memory_.bytes), forged_, at); }
 
 Ps RogueDevice::use_stale(Ps at) {
   const auto entry = kept_.stale_from(engine_());
-  if (!entry) return at;
-  const std::uint64_t places = (std::uint64_t{1} << entry->page_shift) / config_.request_size.count;
-  return attempt(entry->output + engine_() % places * config_.request_size.count, stale_, at);
+  return entry ? attempt(draw_address(entry->output, std::uint64_t{1} << entry->page_shift), stale_, at) : at;
 }
 
-Ps RogueDevice::attempt(Addr address, std::uint64_t& counter, Ps at) {
+Addr RogueDevice::draw_address(Addr base, std::uint64_t bytes) {
+  const std::uint64_t size = config_.request_size.count;
+  return base + engine_() % (bytes / size) * size;
+}
+
+TimedAnswer RogueDevice::access(Addr address, AccessKind kind, Ps at) {
   TimeSplit time;
   Fault fault;
   TimedRequest request{.address = address,
                        .bytes = static_cast<std::uint32_t>(config_.request_size.count),
                        .info = {.requester = config_.requester,
-                                .access = chance(config_.write_ratio) ? AccessKind::write : AccessKind::read,
+                                .access = kind,
                                 .privilege = Privilege::user,
                                 .origin = Origin::dma,
                                 .translated = true},
                        .floor = kernel_now(),
                        .time = &time,
                        .fault = &fault};
-  const bool rightful = judge_ && judge_(address, request.bytes, request.info.access);
-  const TimedAnswer answer = below_.access(request, at);
+  return below_.access(request, at);
+}
+
+Ps RogueDevice::attempt(Addr address, std::uint64_t& counter, Ps at) {
+  const AccessKind kind = chance(config_.write_ratio) ? AccessKind::write : AccessKind::read;
+  const auto bytes = static_cast<std::uint32_t>(config_.request_size.count);
+  const bool rightful = judge_ && judge_(address, bytes, kind);
+  const TimedAnswer answer = access(address, kind, at);
   if (rightful) {
     ++rightful_;
     return answer.done;
@@ -110,6 +121,7 @@ void RogueDevice::visit_stats(StatVisitor& v) {
   v.counter("blocked", blocked_, kCount, "attempts refused");
   v.counter("succeeded", succeeded_, kCount, "attempts carried out");
   v.counter("rightful", rightful_, kCount, "accesses that it turned out to be allowed, which are no attempts");
+  v.counter("lawful", lawful_, kCount, "accesses with a translation just granted, which are no attempts");
   v.counter("translations", granted_, kCount, "translations it was granted");
   v.counter("invalidations", invalidations_, kCount, "invalidations it acknowledged");
   v.counter("made_stale", made_stale_, kCount, "translations it kept in spite of them");

@@ -1,8 +1,8 @@
 // A device that does not keep to address translation services: it attacks memory with translated requests.
 //
 // Models: translated requests to physical addresses that it makes up, and with translations that it once got and has
-// acknowledged the invalidation of; it asks for translations of pages of its window all the time, and answers
-// invalidations at once, dropping nothing. One attempt after the other, at most one per interval. Does not model:
+// acknowledged the invalidation of; it asks for translations of pages of its window all the time, uses each once as it
+// should (so that whoever checks it has its rights at hand), and answers invalidations at once, dropping nothing. One attempt after the other, at most one per interval. Does not model:
 // requests with another's requester number (links know who sits at them), data (attempts are for time alone).
 //
 // A translation that has been invalidated may be right again when the page has been given back: a judge, if there is
@@ -58,6 +58,8 @@ class RogueDevice : public Module {
   Ps forge(Ps at);
   Ps use_stale(Ps at);
   Ps attempt(Addr address, std::uint64_t& counter, Ps at);
+  TimedAnswer access(Addr address, AccessKind kind, Ps at);
+  Addr draw_address(Addr base, std::uint64_t bytes);
   bool chance(double probability) { return static_cast<double>(engine_() >> 11) * 0x1p-53 < probability; }
 
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
@@ -71,8 +73,8 @@ class RogueDevice : public Module {
   Judge judge_;
   Downlink below_;
   TransactionPool transactions_;
-  std::uint64_t forged_ = 0, stale_ = 0, blocked_ = 0, succeeded_ = 0, rightful_ = 0, granted_ = 0, invalidations_ = 0,
-                made_stale_ = 0;
+  std::uint64_t forged_ = 0, stale_ = 0, blocked_ = 0, succeeded_ = 0, rightful_ = 0, lawful_ = 0, granted_ = 0,
+                invalidations_ = 0, made_stale_ = 0;
   Distribution blocked_latency_;
   Probe succeeded_probe_, blocked_probe_;
 };
