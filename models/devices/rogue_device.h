@@ -2,7 +2,8 @@
 //
 // Models: translated requests to physical addresses that it makes up, and with translations that it once got and has
 // acknowledged the invalidation of; it asks for translations of pages of its window all the time, uses each once as it
-// should (so that whoever checks it has its rights at hand), and answers invalidations at once, dropping nothing. One attempt after the other, at most one per interval. Does not model:
+// should (so that whoever checks it has its rights at hand), and answers invalidations at once, dropping nothing. One
+// attempt after the other, at most one per interval. Does not model:
 // requests with another's requester number (links know who sits at them), data (attempts are for time alone).
 //
 // A translation that has been invalidated may be right again when the page has been given back: a judge, if there is

@@ -36,7 +36,8 @@ struct DmaControlBits {
   static std::uint64_t mask(std::optional<std::uint32_t> bit) { return bit ? std::uint64_t{1} << *bit : 0; }
 };
 
-/// Defaults: RISC-V has two bits for software in every entry (RSW, 9:8) and two more with Svrsw60t59b; x86 ignores 58:52
+/// Defaults: RISC-V has two bits for software in every entry (RSW, 9:8) and two more with Svrsw60t59b; x86 ignores
+/// 58:52
 /// with protection keys off, EPT 56:52 (Intel SDM vol. 3A, table 4-20; vol. 3C, table 29-7).
 struct DmaControlLayout {
   DmaControlBits riscv{.deny = 8, .copy_on_read = 9};

@@ -27,7 +27,8 @@
 // fences and changes of the directory wait for it.
 //
 // Errors: an access refused by the guard, by a fault or as unsupported returns TLM_ADDRESS_ERROR_RESPONSE with
-// Attributes::fault set; faults go to the fault queue as the specification says. A payload that neither reads nor writes
+// Attributes::fault set; faults go to the fault queue as the specification says. A payload that neither reads nor
+// writes
 // and is no message is a command error.
 #pragma once
 

@@ -1,4 +1,5 @@
-// What an IOMMU does by itself: commands, changes of its directory, debug translations. One thread, one thing at a time.
+// What an IOMMU does by itself: commands, changes of its directory, debug translations. One thread, one thing at a
+// time.
 #include <algorithm>
 
 #include "pagoda/iommu/iommu.h"

@@ -7,7 +7,8 @@
 // reads of one walk, prefetching, caches of directory entries above contexts and of MSI table entries.
 //
 // How time is made up: wait for a request entry + look-ups one after the other (device context, process context, IOTLB)
-// + for a miss, wait for a walker, walk-cache look-ups and reads one after the other. A request that a kept page does not
+// + for a miss, wait for a walker, walk-cache look-ups and reads one after the other. A request that a kept page does
+// not
 // suit walks, so faults are found in memory.
 #pragma once
 

@@ -27,7 +27,8 @@ struct IommuPage {
   Addr host_address(Addr address) const { return host | (guest_address(address) & low_mask(host_shift)); }
 };
 
-/// The stages of a request and the tag that its translations are known by: PSCID and GSCID, each above the values of the
+/// The stages of a request and the tag that its translations are known by: PSCID and GSCID, each above the values of
+/// the
 /// field if its stage is Bare.
 struct IommuSpace {
   static constexpr std::uint32_t kNoProcess = 1u << 20;

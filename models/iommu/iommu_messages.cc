@@ -1,4 +1,5 @@
-// The messages between an IOMMU and its devices: RISC-V IOMMU 1.0, "PCIe ATS translation request handling" and "PCIe ATS
+// The messages between an IOMMU and its devices: RISC-V IOMMU 1.0, "PCIe ATS translation request handling" and "PCIe
+// ATS
 // Page Request handling".
 #include <algorithm>
 

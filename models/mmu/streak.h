@@ -1,4 +1,5 @@
-// A run of hits: accesses of one core that stay on the page and in the line used last, so that nobody need look for them.
+// A run of hits: accesses of one core that stay on the page and in the line used last, so that nobody need look for
+// them.
 //
 // Models: nothing of its own. The TLB and the cache take, time and count each of these accesses as they do any other;
 // what is left out is the way there, which is most of what a hit costs the host. An access elsewhere, an invalidation,

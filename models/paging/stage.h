@@ -49,7 +49,8 @@ struct ArmControls {
   std::uint64_t mair = 0x000000000044bbff;  ///< attribute 0 write-back, 1 write-through, 2 non-cacheable, 3 device
 };
 
-/// Fields of leaf entries that this reader honours beside the format's own permissions, in bits that the format leaves to
+/// Fields of leaf entries that this reader honours beside the format's own permissions, in bits that the format leaves
+/// to
 /// software: an IOMMU's control of DMA. A permission is withheld from an access if one of its bits is set; implicit
 /// accesses (table entries of an earlier stage) are not concerned, nor are entries that point to tables.
 struct WithheldRights {

@@ -12,7 +12,8 @@ constexpr std::uint64_t kPage = 4096;
 constexpr Ps kNs = kNanosecond;
 constexpr Addr kBase = 0x3f'0000'0000;
 
-// --- page requests ----------------------------------------------------------------------------------------------------
+// --- page requests
+// ----------------------------------------------------------------------------------------------------
 
 TEST_F(ProcessBench, APageThatADeviceAsksForIsMapped) {
   build_process();
@@ -97,7 +98,8 @@ TEST_F(ProcessBench, QueuesAreLookedAtWithoutWires) {
   });
 }
 
-// --- faults -----------------------------------------------------------------------------------------------------------
+// --- faults
+// -----------------------------------------------------------------------------------------------------------
 
 TEST_F(ProcessBench, FaultsAreCountedByCause) {
   IoDriverConfig config;

@@ -15,7 +15,8 @@ namespace {
 constexpr std::uint64_t kPage = 4096;
 constexpr IommuCapabilities kBase{0x10}, kExtended{0x10 | 1 << 22};  // without and with MSI page tables
 
-// --- directories ------------------------------------------------------------------------------------------------------
+// --- directories
+// ------------------------------------------------------------------------------------------------------
 
 struct Shape {
   IommuCapabilities capabilities;
@@ -98,7 +99,8 @@ TEST(DirectoryMemory, RunsOut) {
   EXPECT_THROW(directory.set(0, {}), UserError);
 }
 
-// --- addresses --------------------------------------------------------------------------------------------------------
+// --- addresses
+// --------------------------------------------------------------------------------------------------------
 
 TEST(IovaRanges, DoNotOverlapAndAreUsedAgainForTheirKind) {
   struct Range {
@@ -147,7 +149,8 @@ TEST(IovaRanges, End) {
   EXPECT_EQ(ranges.allocate(1, 12), kPage) << "a page for a byte";
 }
 
-// --- copies -----------------------------------------------------------------------------------------------------------
+// --- copies
+// -----------------------------------------------------------------------------------------------------------
 
 TEST(Copies, AreSnapshotsInATableOfTheirOwn) {
   SparseStore store;
