@@ -98,8 +98,15 @@ void Iommu::watch_cycles() {
   cycles_event_.notify(delay_until((counters.now() + *left) * config_.period()));
 }
 
-// The queues' own work comes to its end before they are on or off; see also run_agent().
-void Iommu::queue_switched(IommuQueue& /*queue*/) { switch_event_.notify(delay_until(local_now_)); }
+// The queues' own work comes to its end before they are on or off; see also run_agent(). There is none
+// before time begins.
+void Iommu::queue_switched(IommuQueue& queue) {
+  if (sc_core::sc_get_status() < sc_core::SC_RUNNING) {
+    queue.switch_done();
+  } else {
+    switch_event_.notify(delay_until(local_now_));
+  }
+}
 
 void Iommu::finish_switches() {
   const auto finish = [this](IommuQueue& queue, bool working, Ps until) {
