@@ -5,20 +5,46 @@
 #include <fmt/format.h>
 
 #include "pagoda/base/error.h"
+#include "pagoda/base/transaction.h"
 
 namespace pagoda {
+namespace {
+
+// MODE of a first stage in this format, and whether it is one of the custom mode.
+struct FirstStage {
+  std::uint64_t mode;
+  bool x86;
+};
+
+FirstStage first_stage_of(const PageFormat& format) {
+  for (std::uint64_t mode = 8; mode <= 10; ++mode) {
+    for (const bool x86 : {false, true}) {
+      DeviceContext device;
+      if (x86) device.tc = DeviceContext::kX86FirstStage;
+      if (first_stage_format(device, static_cast<unsigned>(mode)) == &format) return {mode, x86};
+    }
+  }
+  throw UserError({}, "os.format", "no IOMMU reads page tables in this format, and there are devices",
+                  "allowed: sv39, sv48, sv57, x86-64-4 or x86-64-5");
+}
+
+}  // namespace
+
 struct IoComplex::Device {
   DmaPattern traffic;
+  std::unique_ptr<DmaTraffic> shared_traffic;  // the pattern over shared pages, if there are any
   IoLink link;
   DmaEngine engine;
   DmaStream stream;
   std::string name;
 
-  Device(const std::string& device_name, const DeviceConfig& config, const DmaConfig& dma, const PatternConfig& pattern)
+  Device(const std::string& device_name, const DeviceConfig& config, const DmaConfig& dma, const PatternConfig& pattern,
+         SecureIo* secure)
       : traffic(pattern, config.limit),
+        shared_traffic(secure == nullptr ? nullptr : secure->traffic(dma.requester, traffic, pattern.base)),
         link((device_name + "_link").c_str(), config.link),
         engine(device_name.c_str(), dma),
-        stream(traffic, dma.outstanding),
+        stream(shared_traffic ? *shared_traffic : traffic, dma.outstanding),
         name(device_name) {
     engine.dma.bind(link.from_device);
     link.to_device.bind(engine.control);
@@ -34,11 +60,19 @@ IoComplex::IoComplex(const sc_core::sc_module_name& name, const IoConfig& config
       mirrors_(config.control && config.control->method == ControlMethod::mirrored) {
   if (config.iommu) {
     iommu_ = std::make_unique<Iommu>("iommu", *config.iommu);
-    iommu_->memory.bind(bus.in);
-    driver_ = std::make_unique<IoDriver>("driver", config.driver, os.memory(), os.frames());
-    driver_->registers.bind(iommu_->registers);
-    for (unsigned cause = 0; cause < kIommuInterrupts; ++cause) {
-      driver_->connect_interrupt(static_cast<IommuInterrupt>(cause), iommu_->wire(cause));
+    if (config.sharing) {
+      secure_ = std::make_unique<SecureIo>(config, os, bus, *iommu_, seed);
+      registers_.bind(iommu_->registers);
+      const IommuCapabilities capabilities = config.iommu->capabilities.capabilities();
+      directory_ = std::make_unique<DeviceDirectoryTable>(
+          capabilities, DeviceDirectoryTable::levels_for(capabilities, 16), os.memory(), os.frames());
+    } else {
+      iommu_->memory.bind(bus.in);
+      driver_ = std::make_unique<IoDriver>("driver", config.driver, os.memory(), os.frames());
+      driver_->registers.bind(iommu_->registers);
+      for (unsigned cause = 0; cause < kIommuInterrupts; ++cause) {
+        driver_->connect_interrupt(static_cast<IommuInterrupt>(cause), iommu_->wire(cause));
+      }
     }
   }
   for (const DeviceConfig& group : config.devices) {
@@ -48,6 +82,9 @@ IoComplex::IoComplex(const sc_core::sc_module_name& name, const IoConfig& config
     }
   }
   if (config.control) build_control(*config.control, config.devices, seed);
+  if (!secure_) return;
+  for (const RogueDeviceConfig& rogue : config.rogues) give_shared_tables(rogue.device.requester, true);
+  secure_->set_up();
 }
 
 IoComplex::~IoComplex() = default;
@@ -74,12 +111,15 @@ void IoComplex::build(const DeviceConfig& config, std::uint32_t requester, const
   dma.requester = requester;
   PatternConfig pattern = config.traffic;
   pattern.seed += seed;
-  Device& device = *devices_.emplace_back(std::make_unique<Device>(name, config, dma, pattern));
+  Device& device = *devices_.emplace_back(std::make_unique<Device>(name, config, dma, pattern, secure_.get()));
   if (iommu_) {
     device.link.to_root.bind(iommu_->devices);
-    iommu_->to_devices.bind(device.link.from_root);
-    iommu_->attach(static_cast<int>(devices_.size()) - 1, requester);
-    attach(config, requester);
+    iommu_->connect(requester, device.link.from_root);
+    if (secure_) {
+      give_shared_tables(requester, dma.atc.has_value());
+    } else {
+      attach(config, requester);
+    }
   } else {
     device.link.to_root.bind(bus.in);
   }
@@ -94,6 +134,33 @@ void IoComplex::attach(const DeviceConfig& config, std::uint32_t requester) {
                                 .process_bits = config.dma.pasid ? 20u : 0u};
   driver_->attach(requester, domain, options);
   if (config.dma.pasid) driver_->attach_process(requester, *config.dma.pasid, domain);
+}
+
+// A device context, and a process of its own for the pages that tenants share with the device.
+void IoComplex::give_shared_tables(std::uint32_t requester, bool has_atc) {
+  constexpr std::uint64_t kValid = 1;
+  constexpr std::uint64_t kAts = 1 << 1;
+  constexpr std::uint64_t kFlagUpdates = 1 << 8;  // SADE
+  const Os::ProcessId process = os_.create_process();
+  const Stage& stage = os_.space(process).stage();
+  const FirstStage first = first_stage_of(*stage.format);
+  DeviceContext context;
+  context.tc = kValid | (has_atc ? kAts : 0) | kFlagUpdates | (first.x86 ? DeviceContext::kX86FirstStage : 0);
+  context.ta = (process + 1) << 12;
+  context.fsc = first.mode << 60 | stage.root >> kPageShift;
+  directory_->set(requester, context);
+  secure_->attach(requester, os_.space(process), static_cast<std::uint32_t>(process + 1), has_atc);
+}
+
+// With sharing; else the driver does it.
+void IoComplex::start_of_simulation() {
+  if (!directory_) return;
+  std::uint64_t ddtp = directory_->ddtp();
+  Transaction transaction;
+  transaction.prepare(tlm::TLM_WRITE_COMMAND, iommu_register::kDdtp, sizeof ddtp,
+                      reinterpret_cast<unsigned char*>(&ddtp));
+  sc_core::sc_time delay;
+  registers_->b_transport(transaction.payload, delay);
 }
 
 IoDomain& IoComplex::domain_of(const DeviceConfig& config) {
@@ -137,6 +204,7 @@ void IoComplex::rethrow_failure() const {
   for (const auto& device : devices_) device->engine.rethrow_failure();
   if (driver_) driver_->rethrow_failure();
   if (control_) control_->rethrow_failure();
+  if (secure_) secure_->rethrow_failure();
 }
 
 // The parts of every request add up to its latency.
@@ -148,6 +216,7 @@ void IoComplex::check_invariants() const {
                                      device->name, engine.accounted_time(), engine.summed_latency()));
   }
   if (control_) control_->check_invariants();
+  if (secure_) secure_->check_invariants();
 }
 
 void IoComplex::visit_stats(StatVisitor& v) {
@@ -159,6 +228,7 @@ void IoComplex::visit_stats(StatVisitor& v) {
             "data moved, from the first measured transfer to the last");
     v.leave();
   }
+  if (secure_) secure_->visit_stats(v);
 }
 
 }  // namespace pagoda

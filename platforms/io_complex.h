@@ -4,7 +4,8 @@
 //
 // The IOMMU translates for a device by page tables that map its traffic's region: those of a core's process, or of a
 // process of its own, in the format and with the page sizes of the operating system; x86-64 tables are the IOMMU's
-// custom mode. The driver sets all of it up as real bytes and register writes before time begins.
+// custom mode. The driver sets all of it up as real bytes and register writes before time begins. With
+// sharing (secure_io.h) tables map what tenants share instead, and the sharing agent programs the IOMMU.
 #pragma once
 
 #include <functional>
@@ -21,6 +22,7 @@
 #include "pagoda/software/os.h"
 #include "platforms/dma_pattern.h"
 #include "platforms/io_config.h"
+#include "platforms/secure_io.h"
 
 namespace pagoda {
 
@@ -61,6 +63,8 @@ class IoComplex final : public Module {
   void build_control(const IoControlConfig& config, const std::vector<DeviceConfig>& groups, std::uint64_t seed);
   void attach(const DeviceConfig& config, std::uint32_t requester);
   IoDomain& domain_of(const DeviceConfig& config);
+  void give_shared_tables(std::uint32_t requester, bool has_atc);
+  void start_of_simulation() override;
 
   Os& os_;
   std::vector<Program> programs_;
@@ -69,6 +73,10 @@ class IoComplex final : public Module {
   std::unique_ptr<IoDriver> driver_;
   std::unique_ptr<IoControl> control_;
   std::map<std::uint32_t, IoDomain*> shared_;  // by core
+  // With sharing.
+  std::unique_ptr<SecureIo> secure_;
+  std::unique_ptr<DeviceDirectoryTable> directory_;
+  tlm_utils::simple_initiator_socket_optional<IoComplex> registers_{"registers"};
   std::vector<std::unique_ptr<Device>> devices_;
   Ps measured_from_ = 0;
 };

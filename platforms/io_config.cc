@@ -11,11 +11,6 @@ namespace {
 
 constexpr std::uint32_t kMostRequesters = 1u << 16;  // PCIe requester ids
 
-bool is_name(const std::string& text) {
-  const auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
-  return !text.empty() && text[0] >= 'a' && text[0] <= 'z' && std::all_of(text.begin(), text.end(), fits);
-}
-
 // Names and requester numbers that two devices share.
 std::optional<ConfigProblem> collision(const IoConfig& config) {
   std::map<std::string, std::size_t> names;
@@ -39,6 +34,11 @@ std::optional<ConfigProblem> collision(const IoConfig& config) {
 
 }  // namespace
 
+bool is_device_name(const std::string& text) {
+  const auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
+  return !text.empty() && text[0] >= 'a' && text[0] <= 'z' && std::all_of(text.begin(), text.end(), fits);
+}
+
 const ConfigInfo& DeviceConfig::config_info() {
   static const ConfigInfo info =
       ConfigBuilder<DeviceConfig>("device", "A group of equal devices, each on a link of its own.")
@@ -53,7 +53,7 @@ const ConfigInfo& DeviceConfig::config_info() {
           .field("shares_cpu", &DeviceConfig::shares_cpu,
                  "the core whose process's page tables translate for it; none: it has tables of its own")
           .check([](const DeviceConfig& c) -> std::optional<ConfigProblem> {
-            if (is_name(c.name)) return std::nullopt;
+            if (is_device_name(c.name)) return std::nullopt;
             return ConfigProblem{"name", fmt::format("`{}` is no name", c.name),
                                  "allowed: small letters, digits and _, a letter first"};
           })
@@ -72,7 +72,12 @@ const ConfigInfo& IoConfig::config_info() {
           .field("devices", &IoConfig::devices, "groups of devices")
           .field("control", &IoConfig::control,
                  "software that keeps the devices that share a core's process away from pages, again and again")
+          .field("sharing", &IoConfig::sharing,
+                 "pages that tenants share with devices, instead of tables for each device's traffic")
+          .field("guard", &IoConfig::guard, "checks of translated requests; only with sharing")
+          .field("rogues", &IoConfig::rogues, "devices that attack; only with sharing")
           .check(collision)
+          .check(sharing_problem)
           .check([](const IoConfig& c) -> std::optional<ConfigProblem> {
             if (!c.control) return std::nullopt;
             std::optional<std::uint32_t> cpu;

@@ -11,6 +11,7 @@
 #include "pagoda/software/io_driver_config.h"
 #include "pagoda/workload/pattern.h"
 #include "platforms/io_control.h"
+#include "platforms/sharing_config.h"
 
 namespace pagoda {
 
@@ -33,8 +34,16 @@ struct IoConfig {
   IoDriverConfig driver{.completion = IoCompletion::interrupt};
   std::vector<DeviceConfig> devices;
   std::optional<IoControlConfig> control;
+  std::optional<SharingConfig> sharing;
+  GuardConfig guard;
+  std::vector<RogueDeviceConfig> rogues;
 
   static const ConfigInfo& config_info();
 };
+
+/// Small letters, digits and _, a letter first.
+bool is_device_name(const std::string& text);
+/// What is wrong with sharing, its guard and rogues beside the devices.
+std::optional<ConfigProblem> sharing_problem(const IoConfig& config);
 
 }  // namespace pagoda

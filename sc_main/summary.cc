@@ -144,6 +144,30 @@ std::string control_section(const StatNode& stats) {
       control.count("let_through"));
 }
 
+// Pages that change hands, what checks them, and attacks.
+std::string sharing_section(const StatNode& stats) {
+  const Figures agent(stats, "io.agent");
+  const Figures guard(stats, "io.guard");
+  std::string text = fmt::format("shared pages      {} given, {} taken in {} ns each (p99 {})\n", agent.count("given"),
+                                 agent.count("taken"), agent.ns("revocation.mean"), agent.ns("revocation.p99"));
+  if (guard.has("checks")) {
+    text += fmt::format("guard             {} checks of {} ns (p99 {}), {} refused\n", guard.count("checks"),
+                        guard.ns("latency.mean"), guard.ns("latency.p99"), guard.count("blocked"));
+    text += fmt::format("  tables          {} B, {:.2f} of permission tables'; ", guard.count("storage"),
+                        guard.at("storage_share"));
+    text += guard.has("table") ? fmt::format("hits {}\n", guard.hit_rate("table"))
+                               : fmt::format("hits {} and {}\n", guard.hit_rate("table1"), guard.hit_rate("table2"));
+  }
+  if (guard.has("bookkeeping")) {
+    const Figures bundles(stats, "io.guard.bookkeeping");
+    text += fmt::format("  bundles         {} in use, {} at most; {} made, {} freed\n", bundles.at("bundles"),
+                        bundles.at("bundles_max"), bundles.count("allocated"), bundles.count("freed"));
+  }
+  const Figures attacks(stats, "io.attacks");
+  return text + fmt::format("attacks           {}, {} blocked, {} successful\n", attacks.count("attempts"),
+                            attacks.count("blocked"), attacks.count("succeeded"));
+}
+
 std::string shared_section(const StatNode& stats) {
   std::string text;
   if (stats.find("llc") != nullptr) {
@@ -179,6 +203,7 @@ std::string summary(const PlatformConfig& config, const std::string& variant, co
       fmt::format("{}{}: {}\n\n", config.name, variant.empty() ? "" : " (" + variant + ")", config.description);
   if (!config.cpus.empty()) text += core_section(stats) + "\n";
   if (!config.io.devices.empty()) text += device_section(config, stats) + "\n";
+  if (config.io.sharing) text += sharing_section(stats);
   text += control_section(stats) + shared_section(stats);
   text +=
       fmt::format("simulated         {} at quantum {}, seed {}\n",

@@ -58,8 +58,8 @@ GuardDecision BundleGuard::look_up_page(const Request& request, Addr page, Ps at
   return {allowed ? Blocked::no : Blocked::rights, rights.done};
 }
 
-Ps BundleGuard::invalidate_pages(PageRange pages, Ps floor, Ps at) {
-  const PageRange known = layout_.pages.range.common(pages);
+Ps BundleGuard::invalidate_pages(PageNumbers pages, Ps floor, Ps at) {
+  const PageNumbers known = layout_.pages.range.common(pages);
   if (known.count == 0) return ledger_.invalidate(floor, at, 0);
   const Addr begin = layout_.id_field(known.first).word;
   const Addr end = layout_.id_field(known.end() - 1).word + 8;

@@ -54,7 +54,7 @@ class BundleGuard final : public TranslatedGuard {
   Verdict check(const Request& request) override;
 
   /// Drops what is cached of the pages' ids. Returns when it is done: no verdict from before is still on its way.
-  Ps invalidate_pages(PageRange pages, Ps floor, Ps at);
+  Ps invalidate_pages(PageNumbers pages, Ps floor, Ps at);
   /// Drops the bundle's row and every granule of table 1 in which its id stands.
   Ps invalidate_bundle(BundleId bundle, Ps floor, Ps at);
   Ps invalidate_all(Ps floor, Ps at);

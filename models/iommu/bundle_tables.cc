@@ -24,7 +24,7 @@ TableField field_at(Addr table, std::uint64_t first_bit, unsigned bits) {
 
 }  // namespace
 
-PageRange PageRange::common(const PageRange& other) const {
+PageNumbers PageNumbers::common(const PageNumbers& other) const {
   const Addr from = std::max(first, other.first);
   const Addr to = std::min(end(), other.end());
   return {from, to > from ? to - from : 0};

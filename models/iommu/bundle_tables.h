@@ -63,22 +63,22 @@ inline void write_field(ByteStore& store, const TableField& field, std::uint64_t
 }
 
 /// Pages one after the other, by number.
-struct PageRange {
+struct PageNumbers {
   Addr first = 0;
   std::uint64_t count = 0;
 
   Addr end() const { return first + count; }
   bool contains(Addr page) const { return page - first < count; }
   /// What both have in common; its count is 0 if that is nothing.
-  PageRange common(const PageRange& other) const;
+  PageNumbers common(const PageNumbers& other) const;
 
-  bool operator==(const PageRange&) const = default;
+  bool operator==(const PageNumbers&) const = default;
 };
 
 /// The physical memory that tables speak of.
 struct GuardedPages {
   unsigned page_shift = kPageShift;
-  PageRange range;  ///< of pages of 2^page_shift bytes
+  PageNumbers range;  ///< of pages of 2^page_shift bytes
 
   Addr page_of(Addr address) const { return address >> page_shift; }
   bool contains(Addr page) const { return range.contains(page); }

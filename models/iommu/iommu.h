@@ -69,6 +69,12 @@ class Iommu : public Module, private IommuRegisterFile::Listener, private TimedT
   /// Messages for the device go to the `output`-th target bound to to_devices. If there is only one, it gets those for
   /// all others too.
   void attach(int output, std::uint32_t device_id) { outputs_[device_id] = output; }
+  /// Binds `target` to to_devices and attaches the device to it.
+  template <class Target>
+  void connect(std::uint32_t device_id, Target& target) {
+    to_devices.bind(target);
+    attach(connected_++, device_id);
+  }
   /// Asked about translated requests from now on; null: they are trusted.
   void set_guard(TranslatedGuard* guard) { guard_ = guard; }
   /// Told of every request and what it is answered, from within the call.
@@ -179,6 +185,7 @@ class Iommu : public Module, private IommuRegisterFile::Listener, private TimedT
   void watch_cycles();
 
   IommuConfig config_;
+  int connected_ = 0;  // devices
   IommuEngine engine_;
   std::unique_ptr<IommuRegisterFile> registers_file_;
   TranslatedGuard* guard_ = nullptr;

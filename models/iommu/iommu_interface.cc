@@ -98,15 +98,9 @@ void Iommu::watch_cycles() {
   cycles_event_.notify(delay_until((counters.now() + *left) * config_.period()));
 }
 
-// The queues' own work comes to its end before they are on or off; see also run_agent(). There is none
-// before time begins.
-void Iommu::queue_switched(IommuQueue& queue) {
-  if (sc_core::sc_get_status() < sc_core::SC_RUNNING) {
-    queue.switch_done();
-  } else {
-    switch_event_.notify(delay_until(local_now_));
-  }
-}
+// The queues' own work comes to its end before they are on or off; see also run_agent(). One that has none switches at
+// once, also before time begins.
+void Iommu::queue_switched(IommuQueue& /*queue*/) { finish_switches(); }
 
 void Iommu::finish_switches() {
   const auto finish = [this](IommuQueue& queue, bool working, Ps until) {

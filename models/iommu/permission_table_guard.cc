@@ -20,8 +20,8 @@ GuardDecision PermissionTableGuard::look_up_page(const Request& request, Addr pa
 }
 
 // Devices' tables are visited one after the other.
-Ps PermissionTableGuard::invalidate_pages(PageRange pages, std::optional<std::uint32_t> device, Ps floor, Ps at) {
-  const PageRange known = layout_.pages.range.common(pages);
+Ps PermissionTableGuard::invalidate_pages(PageNumbers pages, std::optional<std::uint32_t> device, Ps floor, Ps at) {
+  const PageNumbers known = layout_.pages.range.common(pages);
   Ps cost = 0;
   if (known.count > 0 && device) {
     if (*device < layout_.devices) cost = drop(known, *device);
@@ -31,7 +31,7 @@ Ps PermissionTableGuard::invalidate_pages(PageRange pages, std::optional<std::ui
   return ledger_.invalidate(floor, at, cost);
 }
 
-Ps PermissionTableGuard::drop(PageRange pages, std::uint32_t device) {
+Ps PermissionTableGuard::drop(PageNumbers pages, std::uint32_t device) {
   const Addr begin = layout_.rights_field(pages.first, device).word;
   const Addr end = layout_.rights_field(pages.end() - 1, device).word + 8;
   return cache_.invalidate(begin, end);

@@ -32,7 +32,7 @@ class PermissionTableGuard final : public TranslatedGuard {
 
   /// Drops what is cached of the pages' rights, of one device or of all. Returns when it is done: no verdict from
   /// before is still on its way.
-  Ps invalidate_pages(PageRange pages, std::optional<std::uint32_t> device, Ps floor, Ps at);
+  Ps invalidate_pages(PageNumbers pages, std::optional<std::uint32_t> device, Ps floor, Ps at);
   Ps invalidate_all(Ps floor, Ps at);
 
   void visit_stats(StatVisitor& visitor);
@@ -40,7 +40,7 @@ class PermissionTableGuard final : public TranslatedGuard {
 
  private:
   GuardDecision look_up_page(const Request& request, Addr page, Ps at);
-  Ps drop(PageRange pages, std::uint32_t device);
+  Ps drop(PageNumbers pages, std::uint32_t device);
 
   PermissionLayout layout_;
   GuardMemory& memory_;

@@ -154,7 +154,7 @@ class CacheCore {
     }
     const CacheOutcome outcome{count_hit(line, looked_up, time), true, false};
     if (prefetcher_.enabled()) {
-      prefetch(access, first_use, looked_up, next);
+      prefetch(access.line, first_use, access.floor, looked_up, next);
     } else {
       remember(&line, access.line);
     }
@@ -177,7 +177,7 @@ class CacheCore {
     outcome.done = fill(victim, set, access, outcome.done, next);
     time[TimePart::queue] += outcome.done - before_eviction;
     if (prefetcher_.enabled()) {
-      prefetch(access, true, looked_up, next);
+      prefetch(access.line, true, access.floor, looked_up, next);
     } else if (use_is_known_) {
       remember(victim.entry, access.line);
     }
@@ -221,18 +221,18 @@ class CacheCore {
   }
 
   template <class Next>
-  [[gnu::noinline]] void prefetch(CacheAccess access, bool first_use, Ps at, Next next) {
-    prefetcher_.observe(access.line, first_use, [&](Addr line) {
+  [[gnu::noinline]] void prefetch(Addr used, bool first_use, Ps floor, Ps at, Next next) {
+    prefetcher_.observe(used, first_use, [&](Addr line) {
       const std::uint64_t number = line >> line_shift_;
       const std::size_t set = lines_.set_of(number);
       if (lines_.find(set, number + 1) != nullptr) return;
       if (mshrs_.count() != 0 && mshrs_.acquire(at, typical_miss_).start > at) return;  // demand misses come first
       bool failed = false;
-      const Ps arrives = fetch(line, access.floor, at, nullptr, next, failed);
+      const Ps arrives = fetch(line, floor, at, nullptr, next, failed);
       if (failed) return;
       ++stats_.prefetches;
       const Lines::Place place = lines_.victim(set);
-      fill(place, set, {.line = line, .floor = access.floor, .at = at}, arrives, next);
+      fill(place, set, {.line = line, .floor = floor, .at = at}, arrives, next);
       place.entry->prefetched = 1;
     });
   }

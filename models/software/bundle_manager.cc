@@ -184,7 +184,7 @@ void BundleManager::count_references(const DeviceSet& devices, std::uint64_t cou
 
 DueInvalidations BundleManager::take_due() {
   DueInvalidations due = due_.take();
-  for (const PageRange& range : due.pages) due_pages_ += range.count;
+  for (const PageNumbers& range : due.pages) due_pages_ += range.count;
   for (const auto& range : due.devices) due_device_pages_ += range.pages.count;
   due_bundles_ += due.bundles.size();
   return due;

@@ -13,14 +13,14 @@ namespace pagoda {
 struct DueInvalidations {
   struct DevicePages {
     std::uint32_t device;
-    PageRange pages;
+    PageNumbers pages;
 
     bool operator==(const DevicePages&) const = default;
   };
 
   InvalidationTicket ticket = 0;
-  std::vector<PageRange> pages;   ///< of table 1: their ids have changed
-  std::vector<BundleId> bundles;  ///< of table 2: their rows have changed
+  std::vector<PageNumbers> pages;  ///< of table 1: their ids have changed
+  std::vector<BundleId> bundles;   ///< of table 2: their rows have changed
   /// Of the devices' own translation caches: whatever led there and may no more. Physical pages; those caches know the
   /// addresses that were translated, and so does who unmapped them.
   std::vector<DevicePages> devices;

@@ -45,6 +45,7 @@ class FrameAllocator final : public FrameSource {
 
   std::uint64_t bytes_in_use() const { return in_use_; }
   std::uint64_t bytes_managed() const { return end_ - begin_; }
+  Addr end() const { return end_; }
 
  private:
   static constexpr unsigned kFrameShift = 12;

@@ -162,10 +162,7 @@ struct IoDriverBench : ::testing::Test {
   TestDevice& device(std::uint32_t id, bool answers = true) {
     TestDevice& made = devices.emplace_back(sc_core::sc_gen_unique_name("device"), id);
     made.dma.bind(iommu->devices);
-    if (answers) {
-      iommu->to_devices.bind(made.control);
-      iommu->attach(answering_++, id);
-    }
+    if (answers) iommu->connect(id, made.control);
     return made;
   }
   /// Runs the test's threads to their end.
@@ -198,7 +195,6 @@ struct IoDriverBench : ::testing::Test {
   FrameAllocator frames{{.order = FrameOrder::sequential, .contiguity_2m = 1}, Addr{1} << 20, kMemoryBytes, 1};
   FixedMemory dram{"dram", {.latency = Latency::time(kMemory)}, memory};
   Initiator software{"software"};
-  int answering_ = 0;  // devices
   std::optional<Iommu> iommu;
   std::optional<IoDriver> driver;
   std::deque<TestDevice> devices;

@@ -348,7 +348,7 @@ TEST_F(BundleGuardTest, ABundlesInvalidationLeavesNoIdOfIt) {
 // Four sets of four ways, one visited per cycle: n granules take min(n, 4) cycles.
 TEST_F(BundleGuardTest, AnInvalidationTakesACyclePerSet) {
   BundleGuard guard = make(config());
-  const auto takes = [&](PageRange pages, Ps at) { return guard.invalidate_pages(pages, 0, at) - at; };
+  const auto takes = [&](PageNumbers pages, Ps at) { return guard.invalidate_pages(pages, 0, at) - at; };
   EXPECT_EQ(takes({16, 1}, 0), kCycle);
   EXPECT_EQ(takes({16, 4}, 10'000), kCycle);
   EXPECT_EQ(takes({19, 2}, 20'000), 2 * kCycle) << "in two granules";

@@ -88,7 +88,7 @@ TEST(BundleTables, StorageFollowsFromPagesDevicesAndBundles) {
   }
   format.page_size = {std::uint64_t{2} << 20};
   const BundleLayout large = format.layout(std::uint64_t{1} << 30, std::uint64_t{4} << 30, 4);
-  EXPECT_EQ(large.pages.range, (PageRange{512, 2048}));
+  EXPECT_EQ(large.pages.range, (PageNumbers{512, 2048}));
   EXPECT_EQ(large.table1_bytes(), 4096u);
 }
 
@@ -101,9 +101,9 @@ TEST(BundleTables, RightsCoverReadsFetchesAndWrites) {
 }
 
 TEST(BundleTables, RangesHaveACommonPart) {
-  const PageRange range{10, 5};
-  EXPECT_EQ(range.common({12, 100}), (PageRange{12, 3}));
-  EXPECT_EQ(range.common({0, 11}), (PageRange{10, 1}));
+  const PageNumbers range{10, 5};
+  EXPECT_EQ(range.common({12, 100}), (PageNumbers{12, 3}));
+  EXPECT_EQ(range.common({0, 11}), (PageNumbers{10, 1}));
   EXPECT_EQ(range.common({15, 3}).count, 0u);
   EXPECT_EQ(range.common({0, 10}).count, 0u);
   EXPECT_FALSE(range.contains(9));

@@ -84,7 +84,7 @@ TEST_F(BundleManagerTest, SaysWhatHasToBeInvalidated) {
   const BundleId of_both = manager.bundle_of(0x100);
   DueInvalidations due = manager.take_due();
   EXPECT_EQ(due.ticket, 1u);
-  EXPECT_THAT(due.pages, ElementsAre(PageRange{0x100, 4})) << "caches may hold that nobody has access";
+  EXPECT_THAT(due.pages, ElementsAre(PageNumbers{0x100, 4})) << "caches may hold that nobody has access";
   EXPECT_THAT(due.bundles, ElementsAre(of_both));
   EXPECT_THAT(due.devices, IsEmpty()) << "nothing was taken away";
   EXPECT_TRUE(manager.take_due().empty());
@@ -94,7 +94,7 @@ TEST_F(BundleManagerTest, SaysWhatHasToBeInvalidated) {
   const BundleId of_nic = manager.bundle_of(0x101);
   due = manager.take_due();
   EXPECT_EQ(due.ticket, 3u);
-  EXPECT_THAT(due.pages, ElementsAre(PageRange{0x101, 2}));
+  EXPECT_THAT(due.pages, ElementsAre(PageNumbers{0x101, 2}));
   EXPECT_THAT(due.bundles, ElementsAre(of_nic));
   EXPECT_THAT(due.devices, ElementsAre(DueInvalidations::DevicePages{2, {0x101, 2}})) << "the NIC keeps its rights";
 
@@ -105,7 +105,7 @@ TEST_F(BundleManagerTest, SaysWhatHasToBeInvalidated) {
   manager.unmap(7, both, 0x100);
   manager.unmap(7, both, 0x103);
   due = manager.take_due();
-  EXPECT_THAT(due.pages, ElementsAre(PageRange{0x100, 1}, PageRange{0x103, 1}));
+  EXPECT_THAT(due.pages, ElementsAre(PageNumbers{0x100, 1}, PageNumbers{0x103, 1}));
   EXPECT_THAT(due.bundles, ElementsAre(of_both)) << "freed";
   EXPECT_THAT(due.devices,
               ElementsAre(DueInvalidations::DevicePages{1, {0x100, 1}}, DueInvalidations::DevicePages{1, {0x103, 1}},
@@ -234,7 +234,7 @@ TEST_F(BundleManagerTest, TakingRightsAwayNeedsNoId) {
   EXPECT_EQ(manager.waiting_pages(), 0u);
   EXPECT_EQ(rights(manager.bundle_of(0x100), 1), kRw);
   EXPECT_EQ(rights(manager.bundle_of(0x100), 3), DmaRights::none);
-  EXPECT_THAT(manager.take_due().pages, ElementsAre(PageRange{0x100, 1})) << "for the id it has got";
+  EXPECT_THAT(manager.take_due().pages, ElementsAre(PageNumbers{0x100, 1})) << "for the id it has got";
   manager.verify();
 }
 

@@ -194,7 +194,7 @@ struct BundleOracle : ::testing::TestWithParam<Case> {
   void finish_oldest() {
     const DueInvalidations due = std::move(sent.front());
     sent.pop_front();
-    for (const PageRange& range : due.pages) guard.invalidate_pages(range, 0, at);
+    for (const PageNumbers& range : due.pages) guard.invalidate_pages(range, 0, at);
     for (const BundleId bundle : due.bundles) guard.invalidate_bundle(bundle, 0, at);
     for (const auto& [device, range] : due.devices) {
       std::erase_if(atc, [&, &gone = device, &from = range](const auto& entry) {
