@@ -19,9 +19,9 @@
 // and is discarded.
 //
 // How time is made up: a request takes what the engine takes, then what memory takes. A register access takes its
-// latency; what it starts, starts then. A command is fetched from memory, decoded, and executed; an invalidation takes
-// its cost and until the translations under way are done; a fence waits for completions of devices and, if asked, for
-// the accesses that have been let through.
+// latency; what it starts, starts then (queues that software enables before the simulation are on when it starts). A
+// command is fetched from memory, decoded, and executed; an invalidation takes its cost and until the translations under
+// way are done; a fence waits for completions of devices and, if asked, for the accesses that have been let through.
 //
 // Memory that waits inside b_transport, as TLM-2.0 allows: a call is under way until it returns, and invalidations,
 // fences and changes of the directory wait for it.

@@ -31,7 +31,6 @@ void IoCommands::set_up(Addr ring, Addr completion_word) {
   registers_.write32(kCqt, 0);
   const bool interrupts = config_.completion == IoCompletion::interrupt;
   registers_.write32(kCqcsr, IommuQueue::kEnable | (interrupts ? IommuQueue::kInterruptEnable : 0));
-  if ((registers_.read32(kCqcsr) & IommuQueue::kOn) == 0) throw UserError("the IOMMU's command queue does not start");
 }
 
 bool IoCommands::run(const std::vector<IommuCommand>& batch) {
@@ -130,6 +129,7 @@ void IoCommands::check_errors() {
   if (checking_) return;  // somebody else is at it
   checking_ = true;
   const std::uint32_t csr = registers_.read32(kCqcsr);
+  if ((csr & (IommuQueue::kOn | IommuQueue::kBusy)) == 0) throw InvariantError("the IOMMU's command queue is off");
   if ((csr & kErrors) != 0) go_on(csr);
   checking_ = false;
 }

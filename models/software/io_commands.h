@@ -9,7 +9,7 @@
 //
 // Polling that goes on for long becomes rarer, by 1/64 of the time it has taken.
 //
-// Errors: InvariantError if the IOMMU finds a command illegal or cannot read the queue.
+// Errors: InvariantError if the IOMMU finds a command illegal, cannot read the queue or has it off.
 #pragma once
 
 #include <set>

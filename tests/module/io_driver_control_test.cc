@@ -266,7 +266,7 @@ TEST_F(ProcessBench, TheTimeToBlockIsThatOfItsSteps) {
       EXPECT_TRUE(step());
       return kernel_now() - start;
     };
-    // Two commands, the register; 308 ns in the IOMMU, of which 4 while the register is written; looks every 50 ns.
+    // Two commands, the register; 308 ns in the IOMMU, looks every 50 ns.
     const Ps commands = (2 * 10 + 100 + 4 + 350) * kNs;
     EXPECT_EQ(time_of([&] { return driver->set_dma_policy(shared, kBase, kPage, {.deny = true}); }),
               50 * kNs + commands);

@@ -104,7 +104,7 @@ TEST_F(SetUpRules, InterruptsThatCommandsNeedAreConnected) {
 TEST_F(SetUpRules, InterruptsAreWiresAndNeverMessages) {
   build();
   device(1);
-  sc_core::sc_start(sc_core::SC_ZERO_TIME);
+  sc_core::sc_start(1, sc_core::SC_US);
   EXPECT_EQ(reg(iommu_register::kFctl, 4), 2u) << "WSI";
   EXPECT_EQ(reg(iommu_register::kIcvec, 8), 0x3210u);
   EXPECT_EQ(reg(iommu_register::kCqcsr, 4), 0x10001u) << "on, without an interrupt";
@@ -118,7 +118,7 @@ TEST_F(SetUpRules, MessagesAreMasked) {
   device(1);
   constexpr std::uint64_t kInterruptKinds = std::uint64_t{3} << 28;  // IGS; 0: messages
   iommu->reset({IommuCapabilitiesConfig{}.capabilities().value & ~kInterruptKinds});
-  sc_core::sc_start(sc_core::SC_ZERO_TIME);
+  sc_core::sc_start(1, sc_core::SC_US);
   EXPECT_EQ(reg(iommu_register::kFctl, 4), 0u);
   for (std::uint32_t vector = 0; vector < 16; ++vector) {
     EXPECT_EQ(reg(iommu_register::kMsiCfgTbl + vector * 16 + 12, 4), 1u);
