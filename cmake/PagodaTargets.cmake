@@ -2,6 +2,7 @@
 #
 #   pagoda_library(NAME SOURCES ... [DEPENDS public...] [PRIVATE_DEPENDS ...])   a folder of models/, as pagoda::NAME
 #   pagoda_test(NAME SOURCES ... DEPENDS ...)                                    a GoogleTest program, one ctest per case
+#   pagoda_guide_fuzzers(TARGET)                                                 fuzzers see which of its code they reach
 #   pagoda_compile_quickly(TARGET)                                               its code runs seldom: compile it fast
 #   pagoda_fuzzer(NAME SOURCES ... DEPENDS ... CORPUS DIR [DICTIONARY FILE])     a libFuzzer program, run briefly by ctest
 #   pagoda_require_all_listed(DIR)                                               a forgotten test source fails here
@@ -15,7 +16,9 @@ file(CREATE_LINK ${PROJECT_SOURCE_DIR}/models ${PAGODA_INCLUDE_ROOT}/pagoda SYMB
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+  # Without these it would not cache what uses precompiled headers.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE_PROGRAM})
 endif()
 
 # What only this build wants (warnings, sanitizers), kept out of what an installation exports.
@@ -42,9 +45,13 @@ if(PAGODA_SANITIZE)
     target_compile_options(pagoda_build_options INTERFACE -fno-sanitize=vptr)
   endif()
 endif()
-if(PAGODA_FUZZERS)
-  target_compile_options(pagoda_build_options INTERFACE -fsanitize=fuzzer-no-link)
-endif()
+
+# Fuzzers look for inputs that reach new code of these.
+function(pagoda_guide_fuzzers target)
+  if(PAGODA_FUZZERS)
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
+endfunction()
 
 function(pagoda_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
@@ -58,6 +65,7 @@ function(pagoda_library name)
   target_link_libraries(${target}
     PUBLIC ${ARG_DEPENDS}
     PRIVATE ${ARG_PRIVATE_DEPENDS} $<BUILD_INTERFACE:pagoda_build_options>)
+  pagoda_guide_fuzzers(${target})
   install(TARGETS ${target} EXPORT pagodaTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pagoda/${name}
           FILES_MATCHING PATTERN "*.h")
@@ -86,7 +94,9 @@ function(pagoda_test name)
   list(TRANSFORM ARG_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/ OUTPUT_VARIABLE listed)
   set_property(GLOBAL APPEND PROPERTY PAGODA_TEST_SOURCES ${listed})
   add_executable(${name} ${ARG_SOURCES})
-  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} pagoda_test_main GTest::gmock pagoda_build_options)
+  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} pagoda_test_main pagoda_build_options)
+  target_precompile_headers(${name} REUSE_FROM pagoda_test_main)
+  set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)  # tests of one program use the same names
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${name} PRIVATE
     PAGODA_SOURCE_DIR="${PROJECT_SOURCE_DIR}" PAGODA_PROGRAM="${PROJECT_BINARY_DIR}/pagoda")

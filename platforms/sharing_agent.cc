@@ -12,8 +12,6 @@
 namespace pagoda {
 namespace {
 
-constexpr std::uint64_t kPageBytes = std::uint64_t{1} << kPageShift;
-
 Rights rights_for(DmaRights rights) {
   const Rights write = when(has(rights, DmaRights::write), Rights::write);
   return Rights::read | write | Rights::user | kFlags;

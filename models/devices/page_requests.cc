@@ -2,12 +2,9 @@
 
 #include <algorithm>
 
+#include "pagoda/paging/page_format.h"
+
 namespace pagoda {
-namespace {
-
-constexpr unsigned kPageShift = 12;  // a page request is for 4 KiB (10.4.1)
-
-}  // namespace
 
 std::optional<std::uint16_t> PageRequests::find(const TimedRequest& request) {
   for (std::size_t i = 0; i < groups_.size(); ++i) {

@@ -93,6 +93,10 @@ void Iommu::reset(const IommuCapabilities& capabilities) {
   registers_file_ = std::make_unique<IommuRegisterFile>(options, listener);
   engine_.set_setup(registers_file_->setup());
   engine_.forget();
+  messages_lost_ = false;
+  wire_changes_.clear();
+  for (unsigned vector = 0; vector < kWires; ++vector) wire_changes_.push_back({kernel_now(), vector, false});
+  wire_event_.notify(sc_core::SC_ZERO_TIME);
 }
 
 void Iommu::end_of_elaboration() {

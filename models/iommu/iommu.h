@@ -85,7 +85,8 @@ class Iommu : public Module, private IommuRegisterFile::Listener, private TimedT
   /// Interrupt wires, by vector.
   const sc_core::sc_signal<bool>& wire(unsigned vector) const { return *wires_.at(vector); }
 
-  /// Power-on reset, with other capabilities: registers and caches lose what they hold.
+  /// Power-on reset, with other capabilities: registers and caches lose what they hold. What is under way goes on; with
+  /// memory that waits, nothing may be.
   void reset(const IommuCapabilities& capabilities);
 
   void visit_stats(StatVisitor& visitor) override;

@@ -6,8 +6,8 @@
 namespace pagoda {
 namespace {
 
-constexpr std::size_t kFirst = 0;  // of the stages
-constexpr std::size_t kSecond = 1;
+constexpr std::size_t kFirstStage = 0;  // of the stages
+constexpr std::size_t kSecondStage = 1;
 constexpr std::uint64_t kCustomControl = std::uint64_t{0xff} << 24;  // of DC.tc
 
 // Bits 1:0 of iotval2 of a guest-page fault.
@@ -171,7 +171,7 @@ class Process {
   // A part of the process directory, which lies in the guest's memory if there is a guest: an implicit read. No first
   // stage is set yet.
   IommuCause load_process_word(Addr address, std::span<std::uint64_t> words) {
-    if (stage(kSecond).format != nullptr) {
+    if (stage(kSecondStage).format != nullptr) {
       Walk walk(space_.stages, {.address = address, .privilege = Privilege::user}, Lookups::on);
       Port port(*this, Port::Tables::directory);
       if (!run_walk(walk, port)) {
@@ -188,15 +188,15 @@ class Process {
   // `ta` holds the PSCID in bits 31:12.
   void set_first_stage(std::uint64_t iosatp, std::uint64_t ta) {
     const auto field = TablePointerField::of(iosatp);
-    set_stage(kFirst, first_stage_format(device_, field.mode), field.table, device_.updates_first_stage());
-    space_.stages[kFirst].controls.riscv.sum = process_.supervisor_user_access();
-    if (stage(kFirst).format != nullptr) space_.tag.asid = static_cast<std::uint32_t>(ta >> 12 & low_mask(20));
+    set_stage(kFirstStage, first_stage_format(device_, field.mode), field.table, device_.updates_first_stage());
+    space_.stages[kFirstStage].controls.riscv.sum = process_.supervisor_user_access();
+    if (stage(kFirstStage).format != nullptr) space_.tag.asid = static_cast<std::uint32_t>(ta >> 12 & low_mask(20));
   }
   // iohgatp holds the GSCID in bits 59:44.
   void set_second_stage() {
     const auto field = TablePointerField::of(device_.iohgatp);
-    set_stage(kSecond, second_stage_format(device_, field.mode), field.table, device_.updates_second_stage());
-    if (stage(kSecond).format != nullptr) {
+    set_stage(kSecondStage, second_stage_format(device_, field.mode), field.table, device_.updates_second_stage());
+    if (stage(kSecondStage).format != nullptr) {
       space_.tag.vmid = static_cast<std::uint32_t>(device_.iohgatp >> 44 & low_mask(16));
     }
   }
@@ -231,7 +231,7 @@ class Process {
     EntryRead read(const Step& step) { return process_.memory_.read(step); }
     EntryUpdate update(const Step& step) { return process_.memory_.update(step); }
     WalkHint lookup(const Step& step) {
-      const bool last = step.stage == kSecond && step.table == TableAccess::none;
+      const bool last = step.stage == kSecondStage && step.table == TableAccess::none;
       if (tables_ == Tables::copies) return {};
       if (tables_ == Tables::pages && last && process_.is_interrupt_file(step.address)) {
         return process_.translate_msi(step.address);
@@ -256,7 +256,8 @@ class Process {
   }
 
   IommuCause find_page() {
-    if (stage(kFirst).format == nullptr && stage(kSecond).format == nullptr) return walk();  // nothing to be kept
+    if (stage(kFirstStage).format == nullptr && stage(kSecondStage).format == nullptr)
+      return walk();  // nothing to be kept
     const IommuPage* known = memory_.find_page(space_, request_.address);
     if (known == nullptr) return walk();
     if (suits(*known)) return accept(*known);
@@ -287,22 +288,22 @@ class Process {
     Walk walk(space_.stages, wanted(), Lookups::on);
     Port port(*this, Port::Tables::pages);
     const bool found = run_walk(walk, port);
-    if (found && stage(kSecond).format == nullptr && is_interrupt_file(walk.translation().output)) {
+    if (found && stage(kSecondStage).format == nullptr && is_interrupt_file(walk.translation().output)) {
       return accept_msi(walk, translate_msi(walk.translation().output));
     }
     if (msi_refused_ != IommuCause::none) return msi_refused_;
-    if (found && answer_.msi) return accept_msi(walk, walk.latest(kSecond));
+    if (found && answer_.msi) return accept_msi(walk, walk.latest(kSecondStage));
     if (found) return keep(walk);
     const Fault& fault = walk.fault();
-    if (answer_.msi && fault.stage == kSecond) return IommuCause::fetch_access_fault;  // all that a file refuses
+    if (answer_.msi && fault.stage == kSecondStage) return IommuCause::fetch_access_fault;  // all that a file refuses
     const std::uint64_t implicit = fault.table == TableAccess::none    ? 0
                                    : fault.table == TableAccess::write ? kImplicit | kImplicitWrite
                                                                        : kImplicit;
-    return refused(fault, fault.stage == kSecond, implicit);
+    return refused(fault, fault.stage == kSecondStage, implicit);
   }
 
   static IommuPage page_of(const Walk& walk, const StageTranslation& last) {
-    const StageTranslation& first = walk.latest(kFirst);
+    const StageTranslation& first = walk.latest(kFirstStage);
     return {.guest = first.page,
             .host = last.page,
             .guest_shift = first.page_shift,
@@ -315,7 +316,7 @@ class Process {
 
   // A page that a walk has found: kept for later requests, with the address of its copy if that is to be read.
   IommuCause keep(const Walk& walk) {
-    IommuPage page = page_of(walk, walk.latest(kSecond));
+    IommuPage page = page_of(walk, walk.latest(kSecondStage));
     page.copy_on_read = is_copied_on_read(walk);
     if (reads_copy(page)) {
       if (const IommuCause cause = find_copy(page); cause != IommuCause::none) return cause;
@@ -325,7 +326,7 @@ class Process {
   }
 
   bool is_copied_on_read(const Walk& walk) const {
-    for (const std::size_t which : {kFirst, kSecond}) {
+    for (const std::size_t which : {kFirstStage, kSecondStage}) {
       const PageFormat* format = stage(which).format;
       if (format == nullptr) continue;
       if ((walk.latest(static_cast<unsigned>(which)).leaf & setup_.dma_control.layout.of(format->family).copies()) !=
@@ -408,13 +409,13 @@ class Process {
   // What a translation request may do with the page.
   void grant(Rights first, Rights second, Addr guest_physical) {
     const Rights both = first & second;
-    const bool written = !stage_lacks_dirty(first, kFirst) && !stage_lacks_dirty(second, kSecond);
+    const bool written = !stage_lacks_dirty(first, kFirstStage) && !stage_lacks_dirty(second, kSecondStage);
     answer_.readable = has(both, Rights::read);
     answer_.writable = has(both, Rights::write) && written;
     answer_.executable = answer_.readable && request_.access == AccessKind::fetch &&
                          has(both, supervisor() ? Rights::execute_supervisor : Rights::execute);
     answer_.global =
-        request_.has_process && !answer_.msi && (stage(kFirst).format == nullptr || has(first, Rights::global));
+        request_.has_process && !answer_.msi && (stage(kFirstStage).format == nullptr || has(first, Rights::global));
     answer_.privileged = supervisor();
     if (device_.returns_guest_addresses()) answer_.address = guest_physical;
     if (!answer_.mrif) return;

@@ -10,12 +10,10 @@ namespace {
 /// requesters that run ahead of others: in the order of time their writes would have gone out with those of the others.
 constexpr Clock kCountedStay = 512;
 
-constexpr std::size_t kRead = static_cast<std::size_t>(DramAccess::read);
-
 /// What a read takes with nothing else in the channel, by outcome: hit, closed, conflict.
 std::array<std::int32_t, 3> unloaded_clocks(const DramClocks& clocks) {
-  const Clock hit = clocks.column_latency[kRead] + clocks.burst;
-  const Clock closed = hit + clocks.row_to_column[kRead];
+  const Clock hit = clocks.column_latency[kDramRead] + clocks.burst;
+  const Clock closed = hit + clocks.row_to_column[kDramRead];
   return {static_cast<std::int32_t>(hit), static_cast<std::int32_t>(closed),
           static_cast<std::int32_t>(closed + clocks.rp)};
 }
@@ -40,7 +38,7 @@ DramCounters& DramCounters::operator+=(const DramCounters& other) {
 DramChannel::DramChannel(const DramConfig& config, const DramClocks& clocks, const DramAddressMap& map,
                          std::uint32_t index)
     : unloaded_(unloaded_clocks(clocks)),
-      read_data_(clocks.column_latency[kRead] + clocks.burst),
+      read_data_(clocks.column_latency[kDramRead] + clocks.burst),
       controller_(config.controller),
       write_idle_(clocks.edge_after(config.controller.write_idle.ps)),
       scheduler_(config, clocks, map, index),

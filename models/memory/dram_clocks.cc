@@ -1,12 +1,6 @@
 #include "pagoda/memory/dram_clocks.h"
 
 namespace pagoda {
-namespace {
-
-constexpr std::size_t kRead = 0;
-constexpr std::size_t kWrite = 1;
-
-}  // namespace
 
 Clock round_up_to_clocks(const Latency& value, Ps period) {
   if (value.in_cycles) return static_cast<Clock>(value.value);
@@ -20,7 +14,7 @@ DramClocks::DramClocks(const DramTimings& timings, std::uint32_t burst_length) :
   burst = static_cast<Clock>(burst_length / timings.beats_per_clock);
   column_latency = {clocks(timings.t_cl), clocks(timings.t_cwl)};
   row_to_column = {clocks(timings.t_rcd), clocks(timings.t_rcd_wr)};
-  to_precharge = {clocks(timings.t_rtp), column_latency[kWrite] + burst + clocks(timings.t_wr)};
+  to_precharge = {clocks(timings.t_rtp), column_latency[kDramWrite] + burst + clocks(timings.t_wr)};
   rp = clocks(timings.t_rp);
   ras = clocks(timings.t_ras);
   rc = std::max(clocks(timings.t_rc), ras + rp);
@@ -39,18 +33,18 @@ DramClocks::DramClocks(const DramTimings& timings, std::uint32_t burst_length) :
   const Clock wtr_l = std::max(clocks(timings.t_wtr_l), wtr_s);
   const Clock rtw = clocks(timings.t_rtw);
   const Clock rtrs = clocks(timings.t_rtrs);
-  const Clock lead = column_latency[kRead] - column_latency[kWrite];
+  const Clock lead = column_latency[kDramRead] - column_latency[kDramWrite];
   // At least one clock, so that two commands always have an order.
   const auto at_least_one = [](Clock distance) { return std::max<Clock>(distance, 1); };
   const Clock read_to_write = at_least_one(lead + burst + rtw);
-  const Clock write_end = column_latency[kWrite] + burst;
+  const Clock write_end = column_latency[kDramWrite] + burst;
   column_gap[static_cast<std::size_t>(DramReach::other_rank)] = {
       {{burst + rtrs, at_least_one(lead + burst + std::max(rtw, rtrs))},
        {at_least_one(burst + rtrs - lead), burst + rtrs}}};
   column_gap[static_cast<std::size_t>(DramReach::same_rank)] = {{{ccd_s, read_to_write}, {write_end + wtr_s, ccd_s}}};
   column_gap[static_cast<std::size_t>(DramReach::same_group)] = {
       {{ccd_l, read_to_write}, {write_end + wtr_l, ccd_l_wr}}};
-  for (const std::size_t access : {kRead, kWrite}) {
+  for (const std::size_t access : {kDramRead, kDramWrite}) {
     row_cycle[access] = std::max({rc, ras + rp, row_to_column[access] + to_precharge[access] + rp});
   }
 }
@@ -58,7 +52,7 @@ DramClocks::DramClocks(const DramTimings& timings, std::uint32_t burst_length) :
 Clock DramClocks::reach() const {
   Clock longest = std::max({rrd_s, rrd_l, faw});
   for (const auto& reach : column_gap) {
-    for (const auto& first : reach) longest = std::max({longest, first[kRead], first[kWrite]});
+    for (const auto& first : reach) longest = std::max({longest, first[kDramRead], first[kDramWrite]});
   }
   return longest;
 }

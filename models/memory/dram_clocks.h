@@ -16,6 +16,9 @@ using Clock = std::int64_t;
 inline constexpr Clock kNeverClock = std::numeric_limits<Clock>::max() / 4;
 
 enum class DramAccess : std::uint8_t { read, write };
+/// Of a PerAccess.
+inline constexpr std::size_t kDramRead = static_cast<std::size_t>(DramAccess::read);
+inline constexpr std::size_t kDramWrite = static_cast<std::size_t>(DramAccess::write);
 
 /// How far two column commands are apart in the channel.
 enum class DramReach : std::uint8_t { other_rank, same_rank, same_group };

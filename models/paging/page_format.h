@@ -24,6 +24,9 @@
 namespace pagoda {
 
 inline constexpr unsigned kPageShift = 12;
+inline constexpr std::uint64_t kPageBytes = std::uint64_t{1} << kPageShift;
+/// The page sizes that every format has, the largest first.
+inline constexpr std::array<unsigned, 3> kPageShifts{30, 21, kPageShift};
 inline constexpr unsigned kIndexBits = 9;
 inline constexpr unsigned kEntryBytes = 8;
 inline constexpr int kMaxLevels = 5;

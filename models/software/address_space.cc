@@ -1,7 +1,5 @@
 #include "pagoda/software/address_space.h"
 
-#include <array>
-
 #include <fmt/format.h>
 
 #include "pagoda/base/error.h"
@@ -10,7 +8,6 @@ namespace pagoda {
 namespace {
 
 constexpr Rights kAllRights = Rights::read | Rights::write | Rights::user | kExecuteBoth;
-constexpr std::array<unsigned, 3> kShifts{30, 21, 12};
 
 Stage make_stage(const PageFormat& format, const StageControls& controls, ByteStore& store, FrameAllocator& frames) {
   const std::optional<Addr> root = PageTableEditor::make_root(format, store, frames);
@@ -32,7 +29,7 @@ AddressSpace::Ensured AddressSpace::ensure(Addr input) {
   if (!stage_.format->accepts(stage_.canonical(input))) return {Outcome::out_of_range, {}};
   if (const std::optional<MappedPage> page = editor_.find(input)) return {Outcome::already_mapped, *page};
   const Rights rights = policy_.preset_flags ? kAllRights | kFlags : kAllRights;
-  for (const unsigned shift : kShifts) {
+  for (const unsigned shift : kPageShifts) {
     if (shift > policy_.page_shift) continue;
     const std::optional<Addr> frame = frames_.allocate(std::uint64_t{1} << shift);
     if (!frame) continue;

@@ -1,7 +1,6 @@
 #include "pagoda/software/io_domain.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <stdexcept>
 
@@ -12,7 +11,6 @@
 namespace pagoda {
 namespace {
 
-constexpr std::array<unsigned, 3> kShifts{30, 21, 12};
 constexpr unsigned kFirstTableMode = 8;  // MODE of three levels in iosatp and iohgatp; 9 and 10 for more
 constexpr unsigned kThreeLevels = 3;
 
@@ -58,7 +56,7 @@ std::uint64_t IoDomain::table_pointer() const {
 }
 
 unsigned IoDomain::page_shift_for(Addr address, std::uint64_t bytes) const {
-  for (const unsigned shift : kShifts) {
+  for (const unsigned shift : kPageShifts) {
     if (shift <= largest_shift_ && ((address | bytes) & low_mask(shift)) == 0) return shift;
   }
   return kPageShift;

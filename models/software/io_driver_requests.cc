@@ -7,8 +7,6 @@
 namespace pagoda {
 namespace {
 
-constexpr std::uint64_t kPageBytes = 4096;
-
 Ps time_for(std::uint64_t bytes, Bandwidth rate) {
   return static_cast<Ps>(static_cast<double>(bytes) / rate.bytes_per_second * static_cast<double>(kSecond));
 }

@@ -5,8 +5,6 @@
 namespace pagoda {
 namespace {
 
-constexpr std::uint64_t kPageBytes = 4096;
-
 Stage make_stage(ByteStore& store, FrameSource& frames) {
   const PageFormat& format = *find_page_format("sv48");
   const std::optional<Addr> root = PageTableEditor::make_root(format, store, frames);

@@ -12,7 +12,7 @@ using namespace binary_format;
 
 static_assert(kBlockHeaderBytes + kLongestPayload <= TraceInput::kWindowBytes, "a block is decoded in the window");
 
-constexpr char kAllowed[] = "allowed: an intact binary trace of version 1";
+constexpr char kIntactTrace[] = "allowed: an intact binary trace of version 1";
 
 bool take_varint(const char*& at, const char* end, std::uint64_t& value) {
   std::uint64_t result = 0;
@@ -38,11 +38,11 @@ BinaryReader::BinaryReader(std::unique_ptr<TraceInput> input) : TraceReader(Trac
 
 void BinaryReader::read_header() {
   const std::string_view header = input().peek(kHeaderBytes);
-  if (!header.starts_with(kMagic)) fail_at("byte 0", "not the header of a binary trace", kAllowed);
-  if (header.size() < kHeaderBytes) fail_at("byte 0", "the trace ends inside its header", kAllowed);
+  if (!header.starts_with(kMagic)) fail_at("byte 0", "not the header of a binary trace", kIntactTrace);
+  if (header.size() < kHeaderBytes) fail_at("byte 0", "the trace ends inside its header", kIntactTrace);
   const auto version = load_little_endian<std::uint32_t>(header.data() + kMagic.size());
   if (version != kVersion || load_little_endian<std::uint32_t>(header.data() + 12) != 0) {
-    fail_at("byte 8", "a binary trace of version " + std::to_string(version), kAllowed);
+    fail_at("byte 8", "a binary trace of version " + std::to_string(version), kIntactTrace);
   }
   input().skip(kHeaderBytes);
 }
@@ -96,7 +96,7 @@ void BinaryReader::finish(std::string_view payload) {
   }
   input().skip(kBlockHeaderBytes + kEndPayloadBytes);
   if (!input().peek(1).empty()) {
-    fail_at("byte " + std::to_string(input().position()), "the trace goes on behind its end block", kAllowed);
+    fail_at("byte " + std::to_string(input().position()), "the trace goes on behind its end block", kIntactTrace);
   }
   is_finished_ = true;
 }
@@ -151,7 +151,7 @@ bool BinaryReader::decode_record(Access& access) {
 
 void BinaryReader::fail_in_block(const std::string& problem) const {
   fail_at("block " + std::to_string(block_number_) + " after record " + std::to_string(records_ - left_in_block_),
-          problem, kAllowed);
+          problem, kIntactTrace);
 }
 
 void BinaryReader::restart() {

@@ -25,7 +25,7 @@ namespace {
 
 namespace io = boost::iostreams;
 
-constexpr std::streamsize kBufferBytes = 64 * 1024;
+constexpr std::streamsize kInputBytes = 64 * 1024;
 
 std::string system_message(int error) { return std::generic_category().message(error); }
 
@@ -188,13 +188,13 @@ class ZstdDecoder final : public DecompressedBytes::Decoder {
   };
 
   bool refill(DecompressedBytes::Upstream& upstream) {
-    const std::streamsize count = upstream.read(buffer_.get(), kBufferBytes);
+    const std::streamsize count = upstream.read(buffer_.get(), kInputBytes);
     from_ = {buffer_.get(), count < 0 ? 0 : static_cast<std::size_t>(count), 0};
     return from_.size > 0;
   }
 
   std::unique_ptr<ZSTD_DStream, Free> stream_{ZSTD_createDStream()};
-  std::unique_ptr<char[]> buffer_ = std::make_unique<char[]>(kBufferBytes);
+  std::unique_ptr<char[]> buffer_ = std::make_unique<char[]>(kInputBytes);
   ZSTD_inBuffer from_{nullptr, 0, 0};
   bool frame_is_open_ = false;
 };
@@ -207,9 +207,9 @@ std::unique_ptr<DecompressedBytes::Decoder> boost_decoder(Filter filter) {
 std::unique_ptr<DecompressedBytes::Decoder> make_decoder(Compression compression) {
   switch (compression) {
     case Compression::none: break;
-    case Compression::gzip: return boost_decoder(io::gzip_decompressor(io::zlib::default_window_bits, kBufferBytes));
-    case Compression::bzip2: return boost_decoder(io::bzip2_decompressor(io::bzip2::default_small, kBufferBytes));
-    case Compression::xz: return boost_decoder(io::lzma_decompressor(kBufferBytes));
+    case Compression::gzip: return boost_decoder(io::gzip_decompressor(io::zlib::default_window_bits, kInputBytes));
+    case Compression::bzip2: return boost_decoder(io::bzip2_decompressor(io::bzip2::default_small, kInputBytes));
+    case Compression::xz: return boost_decoder(io::lzma_decompressor(kInputBytes));
     case Compression::zstd: return std::make_unique<ZstdDecoder>();
   }
   return std::make_unique<PlainDecoder>();

@@ -24,7 +24,7 @@ namespace {
 
 namespace io = boost::iostreams;
 
-constexpr std::size_t kBufferBytes = 256 * 1024;
+constexpr std::size_t kOutputBytes = 256 * 1024;
 
 /// The sink below, as Boost.Iostreams wants it.
 class Downstream {
@@ -86,13 +86,13 @@ FileWriter::FileWriter(const std::string& path) : name_(path), path_(path) {
       fail(errno);
     }
   }
-  buffer_.reserve(kBufferBytes);
+  buffer_.reserve(kOutputBytes);
 }
 
 FileWriter::~FileWriter() { discard(); }
 
 void FileWriter::write(std::string_view bytes) {
-  if (buffer_.size() + bytes.size() > kBufferBytes) flush();
+  if (buffer_.size() + bytes.size() > kOutputBytes) flush();
   buffer_.append(bytes);
 }
 
@@ -131,10 +131,10 @@ void FileWriter::fail(int error) {
 std::unique_ptr<ByteSink> make_compressor(Compression compression, std::unique_ptr<ByteSink> sink) {
   switch (compression) {
     case Compression::none: break;
-    case Compression::gzip: return compressor(io::gzip_compressor(io::gzip_params(), kBufferBytes), std::move(sink));
-    case Compression::bzip2: return compressor(io::bzip2_compressor(io::bzip2_params(), kBufferBytes), std::move(sink));
-    case Compression::xz: return compressor(io::lzma_compressor(io::lzma_params(), kBufferBytes), std::move(sink));
-    case Compression::zstd: return compressor(io::zstd_compressor(io::zstd_params(), kBufferBytes), std::move(sink));
+    case Compression::gzip: return compressor(io::gzip_compressor(io::gzip_params(), kOutputBytes), std::move(sink));
+    case Compression::bzip2: return compressor(io::bzip2_compressor(io::bzip2_params(), kOutputBytes), std::move(sink));
+    case Compression::xz: return compressor(io::lzma_compressor(io::lzma_params(), kOutputBytes), std::move(sink));
+    case Compression::zstd: return compressor(io::zstd_compressor(io::zstd_params(), kOutputBytes), std::move(sink));
   }
   return sink;
 }

@@ -7,7 +7,7 @@
 namespace pagoda {
 namespace {
 
-constexpr char kAllowed[] =
+constexpr char kLackeyLines[] =
     "allowed: `I  ADDR,SIZE`, ` L ADDR,SIZE`, ` S ADDR,SIZE`, ` M ADDR,SIZE` with a hexadecimal address of "
     "at most 64 "
     "bits and a size of 1 to 4096 bytes, and valgrind's own lines; valgrind's --log-file keeps the program's "
@@ -111,7 +111,7 @@ void LackeyReader::refuse(std::string_view line) const {
       }
     }
   }
-  fail_at_line(line_number_, problem, kAllowed);
+  fail_at_line(line_number_, problem, kLackeyLines);
 }
 
 void LackeyReader::restart() {

@@ -10,8 +10,6 @@
 namespace pagoda {
 namespace {
 
-constexpr std::uint64_t kEndless = std::numeric_limits<std::uint64_t>::max();
-
 template <class Sequence>
 class PatternSource final : public AccessSource {
  public:

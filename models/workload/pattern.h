@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -29,6 +30,9 @@ enum class PatternKind : std::uint8_t {
   mix,         ///< each record from one of `parts`, drawn by weight
 };
 BOOST_DESCRIBE_ENUM(PatternKind, sequential, strided, random, zipf, chase, hot_cold, mix)
+
+/// Accesses of a pattern without end.
+inline constexpr std::uint64_t kEndless = std::numeric_limits<std::uint64_t>::max();
 
 struct PatternConfig {
   PatternKind kind = PatternKind::sequential;

@@ -8,11 +8,6 @@
 #include "pagoda/workload/pattern_sequences.h"
 
 namespace pagoda {
-namespace {
-
-constexpr std::uint64_t kEndless = std::numeric_limits<std::uint64_t>::max();
-
-}  // namespace
 
 MixSource::MixSource(const PatternConfig& config, std::vector<std::unique_ptr<AccessSource>> parts)
     : parts_(parts.size()),

@@ -10,7 +10,7 @@
 namespace pagoda {
 namespace {
 
-constexpr char kAllowed[] =
+constexpr char kTextLines[] =
     "allowed: `gap kind address size [same] [dep[=N]] [ip=ADDRESS]` with kind L, S, M or I, a size of 1 to "
     "4096 bytes, "
     "addresses of at most 64 bits";
@@ -124,7 +124,7 @@ std::size_t TextReader::decode(std::span<Access> out) {
     try {
       if (parse(line, ip_, out[count])) ip_ = out[count++].ip;
     } catch (const BadLine& error) {
-      fail_at_line(line_number_, error.what(), kAllowed);
+      fail_at_line(line_number_, error.what(), kTextLines);
     }
   }
   return count;

@@ -12,9 +12,8 @@
 
 namespace pagoda {
 
-/// Footprints are counted in pages of 4 KiB ...
-inline constexpr std::uint64_t kPageBytes = 1ULL << kPageShift;
-inline constexpr unsigned kLineShift = 6;  ///< ... and in lines of 64 bytes
+/// Footprints are counted in pages of 4 KiB and in lines of 64 bytes.
+inline constexpr unsigned kLineShift = 6;
 
 /// Whole pages that lie side by side.
 struct PageRange {

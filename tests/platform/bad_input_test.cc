@@ -108,7 +108,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "cpus.0.mmu.dtlb.page_sizes: no array takes 4 KiB pages; allowed: page sizes with 4 KiB among them"},
         Refusal{"WalkCaches", "cpus: [{mmu: {walker: {walk_caches: [{level: 1}, {level: 1}]}}}]\n",
                 "cpus.0.mmu.walker.walk_caches: names a level twice; allowed: one cache per level"},
-        Refusal{"Cores", "cpus: []\n", "cpus: is empty; allowed: at least one group of cores"},
+        Refusal{"Cores", "cpus: []\n", "cpus: is empty; allowed: at least one group of cores, or one of io.devices"},
         Refusal{"Memories", "memory: []\n", "memory: is empty; allowed: at least one memory"},
         Refusal{"Fetch", "cpus: [{l1i: none}]\n",
                 "cpus: core.fetch needs an instruction cache; allowed: a cache l1i, or core.fetch: false"},

@@ -14,7 +14,7 @@ namespace {
 constexpr std::uint64_t kMostUpdates = 100;
 constexpr std::uint64_t kMostReads = 1000;
 
-enum Flags : std::uint64_t {
+enum RiscvFlags : std::uint64_t {
   kSum = 1,
   kMxr = 2,
   kVsMxr = 4,
@@ -23,7 +23,7 @@ enum Flags : std::uint64_t {
   kHypervisorAdue = 32,
   kHypervisorPbmte = 64,
   kHlvx = 128,
-  kAllFlags = 255
+  kAllRiscvFlags = 255
 };
 
 struct Isa {
@@ -88,7 +88,7 @@ class RiscvMmuReplayer : public VectorReplayer {
     const char access = reader.letter("acc", "rwx");
     request.access = access == 'r' ? AccessKind::read : access == 'w' ? AccessKind::write : AccessKind::fetch;
     const std::uint64_t flags = reader.hex("flags");
-    if (flags > kAllFlags) reader.refuse("flags has unknown bits", "bits 7:0");
+    if (flags > kAllRiscvFlags) reader.refuse("flags has unknown bits", "bits 7:0");
     request.execute_to_read = (flags & kHlvx) != 0;
     std::array<Stage, 2> stages = controls(flags, guest);
     set_root(reader, "satp", reader.hex("satp"), false, stages[0]);

@@ -12,7 +12,7 @@ namespace {
 constexpr std::uint8_t kPhysicalBits = 40;
 constexpr std::uint64_t kLongestUpdateList = 5;
 
-enum Flags : std::uint64_t { kWp = 1, kSmep = 2, kSmap = 4, kNxe = 8, kAc = 16, kAllFlags = 31 };
+enum X86Flags : std::uint64_t { kWp = 1, kSmep = 2, kSmap = 4, kNxe = 8, kAc = 16, kAllX86Flags = 31 };
 
 class X86Replayer : public VectorReplayer {
  public:
@@ -25,7 +25,7 @@ class X86Replayer : public VectorReplayer {
     stage.controls.physical_bits = kPhysicalBits;
     stage.root = reader.hex("cr3") & format_->address_mask;
     const std::uint64_t flags = reader.hex("flags");
-    if (flags > kAllFlags) reader.refuse("flags has unknown bits", "bits 4:0");
+    if (flags > kAllX86Flags) reader.refuse("flags has unknown bits", "bits 4:0");
     stage.controls.x86.wp = (flags & kWp) != 0;
     stage.controls.x86.smep = (flags & kSmep) != 0;
     stage.controls.x86.smap = (flags & kSmap) != 0;
