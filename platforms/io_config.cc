@@ -9,8 +9,6 @@
 namespace pagoda {
 namespace {
 
-constexpr std::uint32_t kMostRequesters = 1u << 16;  // PCIe requester ids
-
 // Names and requester numbers that two devices share.
 std::optional<ConfigProblem> collision(const IoConfig& config) {
   std::map<std::string, std::size_t> names;

@@ -3,11 +3,10 @@
 // Models: page tables of every device, in which page i of the window is physical page i of those shared; changes as
 // SharingPlan draws them, one after the other. To take a page: the devices' software works on it no more; page-table
 // entries and the guard's tables are written; IOTLB, the devices' own caches and the guard's are invalidated and
-// fenced;
-// only then is it taken, and may be somebody else's. To give one: the guard's tables, then page tables. What narrows
-// rights of some devices and leaves others theirs goes the same way. Software's time: a cost for every word written,
-// and
-// what registers and the command queue take (IoDriverConfig). Does not model: clearing pages, several processors.
+// fenced; only then is it taken, and may be somebody else's. To give one: the guard's tables, then page tables. What
+// narrows rights of some devices and leaves others theirs goes the same way. Software's time: a cost for every word
+// written, and what registers and the command queue take (IoDriverConfig). Does not model: clearing pages, several
+// processors.
 //
 // Errors: UserError without memory, InvariantError if a device does not answer an invalidation.
 #pragma once

@@ -10,8 +10,6 @@
 namespace pagoda {
 namespace {
 
-constexpr std::uint32_t kMostRequesters = 1u << 16;  // PCIe requester ids
-
 std::set<std::string> names_of(const IoConfig& config) {
   std::set<std::string> names;
   for (const DeviceConfig& group : config.devices) names.insert(group.name);

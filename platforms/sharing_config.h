@@ -2,6 +2,7 @@
 // that do not keep to it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,8 @@
 #include "pagoda/software/bundle_manager.h"
 
 namespace pagoda {
+
+inline constexpr std::uint32_t kMostRequesters = 1u << 16;  ///< PCIe requester ids
 
 /// Who lets translated requests pass.
 enum class GuardKind : std::uint8_t {

@@ -1,11 +1,10 @@
 // Who has which page: draws, from a seed, the sets of devices that tenants share pages with, and what changes next.
 //
 // Models: each tenant's sets of its devices, some of which only read; a set of a tenant is drawn by a Zipf
-// distribution,
-// tenants and pages each equally likely. A page is free, one tenant's or two tenants'. What comes next for a drawn
-// page:
-// a free one is mapped; one of a single tenant goes to another one (half of the times), is freed (a quarter) or is
-// mapped by a second tenant too (a quarter); of two tenants the second leaves. Does not model: time, and what it takes.
+// distribution, tenants and pages each equally likely. A page is free, one tenant's or two tenants'. What comes next
+// for a drawn page: a free one is mapped; one of a single tenant goes to another one (half of the times), is freed (a
+// quarter) or is mapped by a second tenant too (a quarter); of two tenants the second leaves. Does not model: time, and
+// what it takes.
 #pragma once
 
 #include <optional>

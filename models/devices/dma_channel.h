@@ -4,11 +4,10 @@
 // which they were started, one per interval, while fewer than so many requests are under way; a request is under way
 // from its issue to its answer and requests end in any order; if the device retires them in order, the place of one is
 // taken until all before it have ended (those that wait for a page hold nobody up). With an address translation cache a
-// request is translated
-// first and goes out with the host's address. Where the host grants no translation, the device asks for the page (PCI
-// Express Base Specification 5.0, 10.4) and the request waits, under way, while others pass; after the response its
-// translation is asked for again. A device that makes no page requests gives the request up. Does not model:
-// priorities, several queues of requests, order of requests to the same address.
+// request is translated first and goes out with the host's address. Where the host grants no translation, the device
+// asks for the page (PCI Express Base Specification 5.0, 10.4) and the request waits, under way, while others pass;
+// after the response its translation is asked for again. A device that makes no page requests gives the request up.
+// Does not model: priorities, several queues of requests, order of requests to the same address.
 //
 // A transfer ends when its last request is answered. After a request that is refused or given up, the rest of its
 // transfer is not issued.

@@ -37,7 +37,11 @@ class CallsUnderWay {
 
  private:
   void leave(std::uint64_t number) {
-    open_.erase(std::find(open_.begin(), open_.end(), number));
+    if (open_.back() == number) {
+      open_.pop_back();
+    } else {
+      open_.erase(std::find(open_.begin(), open_.end(), number));
+    }
     if (draining_) left_.notify(sc_core::SC_ZERO_TIME);
   }
 

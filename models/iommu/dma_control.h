@@ -37,8 +37,7 @@ struct DmaControlBits {
 };
 
 /// Defaults: RISC-V has two bits for software in every entry (RSW, 9:8) and two more with Svrsw60t59b; x86 ignores
-/// 58:52
-/// with protection keys off, EPT 56:52 (Intel SDM vol. 3A, table 4-20; vol. 3C, table 29-7).
+/// 58:52 with protection keys off, EPT 56:52 (Intel SDM vol. 3A, table 4-20; vol. 3C, table 29-7).
 struct DmaControlLayout {
   DmaControlBits riscv{.deny = 8, .copy_on_read = 9};
   DmaControlBits x86{.deny = 52, .deny_read = 53, .deny_write = 54, .copy_on_read = 55};

@@ -1,6 +1,5 @@
 // Jobs that must be done one after the other, in the order in which they come, also where memory waits inside
-// b_transport
-// and another comes meanwhile: that one is left to whoever is at work.
+// b_transport and another comes meanwhile: that one is left to whoever is at work.
 #pragma once
 
 #include <deque>

@@ -143,11 +143,13 @@ inline TimedAnswer Iommu::serve(TimedRequest& request, Ps at, tlm::tlm_generic_p
   if ((request.address & low_mask(kPageShift)) + request.bytes > low_mask(kPageShift) + 1) {
     return serve_crossing(request, at, sender);
   }
-  Found found{.piece = {.at = at, .length = request.bytes}};
-  if (!translate(request, found)) return {found.piece.at, tlm::TLM_ADDRESS_ERROR_RESPONSE};
-  if (found.answer.mrif) [[unlikely]]
-    return access_mrif(request, payload, found);
-  return send(request, found.piece, sender);
+  TranslatedPiece piece{.at = at, .length = request.bytes};
+  if (!translate_again(request, piece)) {
+    IommuAnswer answer;
+    if (!translate(request, piece, answer)) return {piece.at, tlm::TLM_ADDRESS_ERROR_RESPONSE};
+    if (answer.mrif) return access_mrif(request, payload, answer, piece.at);
+  }
+  return send(request, piece, sender);
 }
 
 // A request that leaves a 4 KiB page: all of it is translated before any part is carried out.
@@ -161,11 +163,12 @@ template <class Sender>
     part.address = request.address + offset;
     const Addr left = low_mask(kPageShift) + 1 - (part.address & low_mask(kPageShift));
     part.bytes = static_cast<std::uint32_t>(std::min<Addr>(request.bytes - offset, left));
-    Found found{.piece = {.at = known, .offset = offset, .length = part.bytes}};
-    if (!translate(part, found)) return {found.piece.at, tlm::TLM_ADDRESS_ERROR_RESPONSE};
-    if (found.answer.mrif) return access_mrif(request, nullptr, found);  // which refuses it
-    known = found.piece.at;
-    pieces.push_back(found.piece);
+    TranslatedPiece piece{.at = known, .offset = offset, .length = part.bytes};
+    IommuAnswer answer;
+    if (!translate(part, piece, answer)) return {piece.at, tlm::TLM_ADDRESS_ERROR_RESPONSE};
+    if (answer.mrif) return access_mrif(request, nullptr, answer, piece.at);  // which refuses it
+    known = piece.at;
+    pieces.push_back(piece);
     offset += part.bytes;
   }
   TimedAnswer last{known};
@@ -197,12 +200,24 @@ inline TimedAnswer Iommu::send(TimedRequest& request, const TranslatedPiece& pie
   return answer;
 }
 
+// Finds where a request within one page goes if it repeats an earlier one and nobody wants to know more; else false.
+inline bool Iommu::translate_again(const TimedRequest& request, TranslatedPiece& piece) {
+  if (observer_ || registers_file_->counters().counting() || (request.info.translated && guard_ != nullptr))
+    return false;
+  const IommuEngine::Repeat* const known = engine_.find_repeat(request_of(request.info, request.address), piece.at);
+  if (known == nullptr) return false;
+  piece.at = engine_.translate_again(*known, request.floor, piece.at, *request.time);
+  piece.physical = known->host | (request.address & low_mask(kPageShift));
+  piece.page_shift = known->page_shift;
+  piece.uncached = !cacheable(known->memory_type);
+  return true;
+}
+
 // Finds where a request within one page goes; false, with the fault, if nowhere.
-bool Iommu::translate(const TimedRequest& request, Found& found) {
+bool Iommu::translate(const TimedRequest& request, TranslatedPiece& piece, IommuAnswer& answer) {
   const IommuRequest asked = request_of(request.info, request.address);
-  const IommuEngine::Outcome outcome = look_up(asked, request.floor, found.piece.at, *request.time);
-  const IommuAnswer& answer = outcome.answer;
-  TranslatedPiece& piece = found.piece;
+  const IommuEngine::Outcome outcome = look_up(asked, request.floor, piece.at, *request.time);
+  answer = outcome.answer;
   piece.at = outcome.done;
   if (answer.cause != IommuCause::none) [[unlikely]] {
     ++refused_;
@@ -214,13 +229,11 @@ bool Iommu::translate(const TimedRequest& request, Found& found) {
   piece.physical = answer.address;
   piece.page_shift = answer.page_shift;
   piece.uncached = !cacheable(answer.memory_type);
-  found.answer = answer;
-  return !request.info.translated || pass_guard(request, found);
+  return !request.info.translated || pass_guard(request, piece, answer);
 }
 
-bool Iommu::pass_guard(const TimedRequest& request, Found& found) {
+bool Iommu::pass_guard(const TimedRequest& request, TranslatedPiece& piece, IommuAnswer& answer) {
   if (guard_ == nullptr) return true;
-  TranslatedPiece& piece = found.piece;
   const TranslatedGuard::Verdict verdict = guard_->check({.device_id = request.info.requester & 0xffffff,
                                                           .access = request.info.access,
                                                           .address = piece.physical,
@@ -232,10 +245,10 @@ bool Iommu::pass_guard(const TimedRequest& request, Found& found) {
   if (verdict.allowed) return true;
   ++guard_refused_;
   blocked_probe_.count(piece.at);
-  found.answer.cause = IommuCause::translated_refused;
+  answer.cause = IommuCause::translated_refused;
   *request.fault = fault_of(request, FaultCause::permission);
-  if (!found.answer.hides_faults) {
-    report(FaultRecord::of(request_of(request.info, request.address), found.answer), piece.at);
+  if (!answer.hides_faults) {
+    report(FaultRecord::of(request_of(request.info, request.address), answer), piece.at);
   }
   return false;
 }
@@ -250,9 +263,9 @@ IommuEngine::Outcome Iommu::look_up(const IommuRequest& request, Ps floor, Ps at
 }
 
 // An access to an interrupt file kept in memory.
-TimedAnswer Iommu::access_mrif(const TimedRequest& request, tlm::tlm_generic_payload* payload, const Found& found) {
+TimedAnswer Iommu::access_mrif(const TimedRequest& request, tlm::tlm_generic_payload* payload, const IommuAnswer& file,
+                               Ps at) {
   constexpr std::uint32_t kIdentities = 2048;
-  const Ps at = found.piece.at;
   std::uint32_t data = 0;
   const bool partial = payload != nullptr && payload->get_byte_enable_ptr() != nullptr;
   if (request.bytes != sizeof data || request.address % sizeof data != 0 || partial) {
@@ -269,31 +282,31 @@ TimedAnswer Iommu::access_mrif(const TimedRequest& request, tlm::tlm_generic_pay
   const Addr offset = request.address & low_mask(kPageShift);
   const std::uint32_t identity = offset == 0 ? data : __builtin_bswap32(data);
   if ((offset != 0 && offset != 4) || identity >= kIdentities) return {at};
-  return {record_msi(request, identity, found)};
+  return {record_msi(request, identity, file, at)};
 }
 
 // Its identity becomes pending, by read, modify and write, and then a notice goes out.
-Ps Iommu::record_msi(const TimedRequest& request, std::uint32_t identity, const Found& found) {
+Ps Iommu::record_msi(const TimedRequest& request, std::uint32_t identity, const IommuAnswer& file, Ps at) {
   ++mrif_stores_;
   StructurePort port = own_port();
-  const Addr pending_at = found.answer.mrif_address + identity / 64 * 16;
+  const Addr pending_at = file.mrif_address + identity / 64 * 16;
   const std::uint64_t bit = std::uint64_t{1} << identity % 64;
   std::uint64_t pending = 0;
-  StructurePort::Answer done = port.load(pending_at, {&pending, 1}, found.piece.at);
+  StructurePort::Answer done = port.load(pending_at, {&pending, 1}, at);
   while (done.refused == FaultCause::none) {
     done = port.compare_and_swap(pending_at, pending, pending | bit, done.done);
     if (done.swapped) break;
     pending = done.value;
   }
   if (done.refused == FaultCause::none) {
-    done = port.store32(found.answer.address, found.answer.notice_id, done.done);
-    if (done.refused != FaultCause::none) report(FaultRecord::of_message(found.answer.address), done.done);
-  } else if (!found.answer.hides_faults) {
-    IommuAnswer fault = found.answer;
+    done = port.store32(file.address, file.notice_id, done.done);
+    if (done.refused != FaultCause::none) report(FaultRecord::of_message(file.address), done.done);
+  } else if (!file.hides_faults) {
+    IommuAnswer fault = file;
     fault.cause = done.refused == FaultCause::poison ? IommuCause::mrif_corrupt : IommuCause::mrif_access_fault;
     report(FaultRecord::of(request_of(request.info, request.address), fault), done.done);
   }
-  (*request.time)[TimePart::walk] += done.done - found.piece.at;
+  (*request.time)[TimePart::walk] += done.done - at;
   writes_until_ = std::max(writes_until_, done.done);
   return done.done;
 }

@@ -20,16 +20,16 @@
 //
 // How time is made up: a request takes what the engine takes, then what memory takes. A register access takes its
 // latency; what it starts, starts then (queues that software enables before the simulation are on when it starts). A
-// command is fetched from memory, decoded, and executed; an invalidation takes its cost and until the translations under
-// way are done; a fence waits for completions of devices and, if asked, for the accesses that have been let through.
+// command is fetched from memory, decoded, and executed; an invalidation takes its cost and until the translations
+// under way are done; a fence waits for completions of devices and, if asked, for the accesses that have been let
+// through.
 //
 // Memory that waits inside b_transport, as TLM-2.0 allows: a call is under way until it returns, and invalidations,
 // fences and changes of the directory wait for it.
 //
 // Errors: an access refused by the guard, by a fault or as unsupported returns TLM_ADDRESS_ERROR_RESPONSE with
 // Attributes::fault set; faults go to the fault queue as the specification says. A payload that neither reads nor
-// writes
-// and is no message is a command error.
+// writes, and is no message, is a command error.
 #pragma once
 
 #include <functional>
@@ -93,11 +93,6 @@ class Iommu : public Module, private IommuRegisterFile::Listener, private TimedT
   void visit_probes(ProbeVisitor& visitor) override;
 
  private:
-  // What became of a request within one page.
-  struct Found {
-    TranslatedPiece piece;
-    IommuAnswer answer;
-  };
   struct Response {  // to a device, to be sent
     Ps at;
     std::uint32_t device_id;
@@ -133,10 +128,12 @@ class Iommu : public Module, private IommuRegisterFile::Listener, private TimedT
   TimedAnswer serve_crossing(TimedRequest& request, Ps at, Sender& sender);
   template <class Sender>
   TimedAnswer send(TimedRequest& request, const TranslatedPiece& piece, Sender& sender);
-  bool translate(const TimedRequest& request, Found& found);
-  bool pass_guard(const TimedRequest& request, Found& found);
-  TimedAnswer access_mrif(const TimedRequest& request, tlm::tlm_generic_payload* payload, const Found& found);
-  Ps record_msi(const TimedRequest& request, std::uint32_t identity, const Found& found);
+  bool translate_again(const TimedRequest& request, TranslatedPiece& piece);
+  bool translate(const TimedRequest& request, TranslatedPiece& piece, IommuAnswer& answer);
+  bool pass_guard(const TimedRequest& request, TranslatedPiece& piece, IommuAnswer& answer);
+  TimedAnswer access_mrif(const TimedRequest& request, tlm::tlm_generic_payload* payload, const IommuAnswer& file,
+                          Ps at);
+  Ps record_msi(const TimedRequest& request, std::uint32_t identity, const IommuAnswer& file, Ps at);
   IommuEngine::Outcome look_up(const IommuRequest& request, Ps floor, Ps at, TimeSplit& time);
 
   // Messages (iommu_messages.cc).

@@ -11,12 +11,6 @@ enum : unsigned { kIotinval = 1, kIofence = 2, kIodir = 3, kAts = 4, kFirstCusto
 
 using Words = std::array<std::uint64_t, 2>;
 
-/// Bits `high` to `low` of a word.
-constexpr std::uint64_t field(std::uint64_t word, unsigned high, unsigned low) {
-  return word >> low & low_mask(high - low + 1);
-}
-constexpr bool flag(std::uint64_t word, unsigned index) { return (word >> index & 1) != 0; }
-
 constexpr IllegalCommand kReservedBit{"a reserved bit is set"};
 constexpr IllegalCommand kReservedFunction{"reserved function"};
 
@@ -25,14 +19,14 @@ IommuCommand iotinval(const Words& words, unsigned function) {
   constexpr std::uint64_t kReservedHigh = bit_range(63, 62) | bit_range(9, 0);
   if (function > 1) return kReservedFunction;
   if ((words[0] & kReservedLow) != 0 || (words[1] & kReservedHigh) != 0) return kReservedBit;
-  const bool has_pscid = flag(words[0], 32);
+  const bool has_pscid = bit_of(words[0], 32);
   std::optional<std::uint16_t> gscid;
   std::optional<Addr> address;
-  if (flag(words[0], 33)) gscid = static_cast<std::uint16_t>(field(words[0], 59, 44));
-  if (flag(words[0], 10)) address = field(words[1], 61, 10) << kPageShift;
+  if (bit_of(words[0], 33)) gscid = static_cast<std::uint16_t>(bit_field(words[0], 59, 44));
+  if (bit_of(words[0], 10)) address = bit_field(words[1], 61, 10) << kPageShift;
   if (function == 0) {
     IotinvalVma command{.gscid = gscid, .pscid = {}, .address = address};
-    if (has_pscid) command.pscid = static_cast<std::uint32_t>(field(words[0], 31, 12));
+    if (has_pscid) command.pscid = static_cast<std::uint32_t>(bit_field(words[0], 31, 12));
     return command;
   }
   if (has_pscid) return IllegalCommand{"IOTINVAL.GVMA with PSCV"};
@@ -42,14 +36,15 @@ IommuCommand iotinval(const Words& words, unsigned function) {
 
 IommuCommand iofence(const Words& words, unsigned function, bool wired) {
   if (function != 0) return kReservedFunction;
-  if (field(words[0], 31, 14) != 0 || field(words[1], 63, 62) != 0) return kReservedBit;
-  IofenceC fence{.orders_reads = flag(words[0], 12),
-                 .orders_writes = flag(words[0], 13),
-                 .wired_interrupt = flag(words[0], 11),
+  if (bit_field(words[0], 31, 14) != 0 || bit_field(words[1], 63, 62) != 0) return kReservedBit;
+  IofenceC fence{.orders_reads = bit_of(words[0], 12),
+                 .orders_writes = bit_of(words[0], 13),
+                 .wired_interrupt = bit_of(words[0], 11),
                  .store = {}};
   if (fence.wired_interrupt && !wired) return IllegalCommand{"IOFENCE.C with WSI while interrupts are messages"};
-  if (flag(words[0], 10)) {
-    fence.store = {.address = field(words[1], 61, 0) << 2, .data = static_cast<std::uint32_t>(field(words[0], 63, 32))};
+  if (bit_of(words[0], 10)) {
+    fence.store = {.address = bit_field(words[1], 61, 0) << 2,
+                   .data = static_cast<std::uint32_t>(bit_field(words[0], 63, 32))};
   }
   return fence;
 }
@@ -62,9 +57,9 @@ IommuCommand iodir(const Words& words, unsigned function, const IommuCapabilitie
   constexpr std::uint64_t kReservedLow = bit_range(39, 34) | bit_range(32, 32) | bit_range(11, 10);
   if (function > 1) return kReservedFunction;
   if ((words[0] & kReservedLow) != 0 || words[1] != 0) return kReservedBit;
-  const auto process_id = static_cast<std::uint32_t>(field(words[0], 31, 12));
-  const auto device_id = static_cast<std::uint32_t>(field(words[0], 63, 40));
-  const bool has_device = flag(words[0], 33);
+  const auto process_id = static_cast<std::uint32_t>(bit_field(words[0], 31, 12));
+  const auto device_id = static_cast<std::uint32_t>(bit_field(words[0], 63, 40));
+  const bool has_device = bit_of(words[0], 33);
   if (has_device && device_id >> device_id_bits(capabilities, mode) != 0) {
     return IllegalCommand{"DID is wider than the device directory"};
   }
@@ -80,7 +75,7 @@ IommuCommand iodir(const Words& words, unsigned function, const IommuCapabilitie
 // PCIe 5.0, 10.3.1: with S the range is told by the lowest bit of the address that is 0.
 void set_range(AtsInval& command, std::uint64_t payload) {
   const Addr address = payload & ~low_mask(kPageShift);
-  if (flag(payload, 11)) {
+  if (bit_of(payload, 11)) {
     const auto ones = static_cast<unsigned>(std::countr_one(address >> kPageShift));
     command.page_shift = static_cast<std::uint8_t>(std::min(kPageShift + ones + 1, 64u));
   }
@@ -91,18 +86,19 @@ IommuCommand ats(const Words& words, unsigned function, const IommuCapabilities&
   if (!capabilities.ats()) return IllegalCommand{"ATS is not supported"};
   if (function > 1) return kReservedFunction;
   if ((words[0] & (bit_range(39, 34) | bit_range(11, 10))) != 0) return kReservedBit;
-  AtsDestination to{.requester = static_cast<std::uint16_t>(field(words[0], 55, 40)), .segment = {}, .process_id = {}};
-  if (flag(words[0], 32)) to.process_id = static_cast<std::uint32_t>(field(words[0], 31, 12));
-  if (flag(words[0], 33)) to.segment = static_cast<std::uint8_t>(field(words[0], 63, 56));
+  AtsDestination to{
+      .requester = static_cast<std::uint16_t>(bit_field(words[0], 55, 40)), .segment = {}, .process_id = {}};
+  if (bit_of(words[0], 32)) to.process_id = static_cast<std::uint32_t>(bit_field(words[0], 31, 12));
+  if (bit_of(words[0], 33)) to.segment = static_cast<std::uint8_t>(bit_field(words[0], 63, 56));
   const std::uint64_t payload = words[1];
   if (function == 0) {
-    AtsInval command{.to = to, .all_processes = flag(payload, 0)};
+    AtsInval command{.to = to, .all_processes = bit_of(payload, 0)};
     set_range(command, payload);
     return command;
   }
-  const std::uint64_t code = field(payload, 47, 44);
+  const std::uint64_t code = bit_field(payload, 47, 44);
   return AtsPrgr{.to = to,
-                 .group = static_cast<std::uint16_t>(field(payload, 40, 32)),
+                 .group = static_cast<std::uint16_t>(bit_field(payload, 40, 32)),
                  .response = code > 1 ? PageResponse::failure : static_cast<PageResponse>(code)};
 }
 
@@ -179,8 +175,8 @@ unsigned device_id_bits(const IommuCapabilities& capabilities, IommuMode mode) {
 }
 
 IommuCommand decode_command(const Words& words, const IommuCapabilities& capabilities, IommuMode mode, bool wired) {
-  const auto opcode = static_cast<unsigned>(field(words[0], 6, 0));
-  const auto function = static_cast<unsigned>(field(words[0], 9, 7));
+  const auto opcode = static_cast<unsigned>(bit_field(words[0], 6, 0));
+  const auto function = static_cast<unsigned>(bit_field(words[0], 9, 7));
   switch (opcode) {
     case kIotinval: return iotinval(words, function);
     case kIofence: return iofence(words, function, wired);

@@ -126,14 +126,7 @@ IommuEngine::IommuEngine(const IommuConfig& config, Ps period)
       walkers_(config.walker.slots) {}
 
 IommuEngine::Outcome IommuEngine::translate(const Job& job, StructureMemory& memory, TimeSplit& time) {
-  const Repeat& known = repeat_of(job.request);
-  if (known.epoch == epoch_ && known.page == job.request.address >> kPageShift &&
-      known.requester == requester_of(job.request) && known.ready <= job.at) {
-    return repeat(known, job, time);
-  }
-  const Servers::Slot entry = requests_.acquire(ports_.reserve(job.at), typical_request_);
-  time[TimePart::queue] += entry.start - job.at;
-  request_wait_ += entry.start - job.at;
+  const Servers::Slot entry = enter(job.at, time);
 
   Port port(*this, memory, time, entry.start);
   Outcome outcome;
@@ -141,7 +134,7 @@ IommuEngine::Outcome IommuEngine::translate(const Job& job, StructureMemory& mem
   outcome.done = port.now();
   outcome.events = port.events();
 
-  finish_request(entry, job.floor, outcome.done);
+  leave(entry, job.floor, outcome.done);
   if (port.walks()) leave_walker(port, job.floor);
   if (outcome.answer.cause != IommuCause::none) {
     ++faults_;
@@ -152,21 +145,10 @@ IommuEngine::Outcome IommuEngine::translate(const Job& job, StructureMemory& mem
   return outcome;
 }
 
-// All that tells requests apart but the address.
-std::uint64_t IommuEngine::requester_of(const IommuRequest& request) {
-  return std::uint64_t{request.device_id} << 32 | std::uint64_t{request.process_id} << 8 |
-         static_cast<std::uint64_t>(request.access) << 4 | static_cast<std::uint64_t>(request.type) << 2 |
-         (request.has_process ? 2u : 0u) | (request.supervisor ? 1u : 0u);
-}
-
-IommuEngine::Repeat& IommuEngine::repeat_of(const IommuRequest& request) {
-  return repeats_[(request.address >> kPageShift ^ request.device_id * 37) % kRepeats];
-}
-
 // Answers to translation requests say more than is remembered.
 void IommuEngine::remember(const IommuRequest& request, const Port& port, const IommuAnswer& answer) {
   if (request.type == IommuRequestType::translation_request) return;
-  Repeat& repeat = repeat_of(request);
+  Repeat& repeat = repeats_[repeat_index(request)];
   repeat.epoch = epoch_;
   repeat.page = request.address >> kPageShift;
   repeat.requester = requester_of(request);
@@ -178,32 +160,6 @@ void IommuEngine::remember(const IommuRequest& request, const Port& port, const 
   if (repeat.has_process) repeat.process = processes_.handle_of(port.process());
   repeat.iotlb = iotlb_.handle_of(port.page());
   repeat.ready = std::max({repeat.device.ready, repeat.has_process ? repeat.process.ready : 0, repeat.iotlb.ready});
-  repeat.tag = port.events().tag;
-}
-
-IommuEngine::Outcome IommuEngine::repeat(const Repeat& repeat, const Job& job, TimeSplit& time) {
-  const Servers::Slot entry = requests_.acquire(ports_.reserve(job.at), typical_request_);
-  time[TimePart::queue] += entry.start - job.at;
-  request_wait_ += entry.start - job.at;
-  Outcome outcome;
-  outcome.done = entry.start;
-  devices_.find_again(repeat.device, outcome.done, time);
-  if (repeat.has_process) processes_.find_again(repeat.process, outcome.done, time);
-  iotlb_.find_again(repeat.iotlb, outcome.done, time);
-  outcome.answer.address = repeat.host | (job.request.address & low_mask(kPageShift));
-  outcome.answer.page_shift = repeat.page_shift;
-  outcome.answer.memory_type = repeat.memory_type;
-  outcome.events.tag = repeat.tag;
-  finish_request(entry, job.floor, outcome.done);
-  return outcome;
-}
-
-void IommuEngine::finish_request(const Servers::Slot& entry, Ps floor, Ps done) {
-  ++translations_;
-  requests_.release(floor, entry, done);
-  requests_probe_.during(entry.start, done);
-  typical_request_ = done - entry.start;
-  busy_until_ = std::max(busy_until_, done);
 }
 
 void IommuEngine::leave_walker(const Port& port, Ps floor) {

@@ -8,8 +8,7 @@
 //
 // How time is made up: wait for a request entry + look-ups one after the other (device context, process context, IOTLB)
 // + for a miss, wait for a walker, walk-cache look-ups and reads one after the other. A request that a kept page does
-// not
-// suit walks, so faults are found in memory.
+// not suit walks, so faults are found in memory.
 #pragma once
 
 #include "pagoda/base/timeline.h"
@@ -70,6 +69,39 @@ class IommuEngine {
     ++epoch_;
   }
 
+  // A request that was a hit all the way. A request for the same base page with the same rights is one again until
+  // something is kept or dropped (the epoch changes): its look-ups are counted and timed, but not made.
+  struct Repeat {
+    std::uint64_t epoch = ~std::uint64_t{0};
+    Addr page = 0;
+    std::uint64_t requester = 0;
+    Addr host = 0;
+    Ps ready = 0;  // of all that was found
+    std::uint8_t page_shift = 0;
+    MemoryType memory_type = MemoryType::platform;
+    bool has_process = false;
+    ContextCache<DeviceContext>::Handle device{};
+    ContextCache<ProcessContext>::Handle process{};
+    Iotlb::Handle iotlb{};
+  };
+
+  /// What a request that arrives at `at` repeats; null: nothing that is known.
+  const Repeat* find_repeat(const IommuRequest& request, Ps at) const {
+    const Repeat& known = repeats_[repeat_index(request)];
+    const bool same = known.epoch == epoch_ && known.page == request.address >> kPageShift &&
+                      known.requester == requester_of(request) && known.ready <= at;
+    return same ? &known : nullptr;
+  }
+  /// Translates what is repeated, to Repeat::host; when that is done.
+  Ps translate_again(const Repeat& repeat, Ps floor, Ps at, TimeSplit& time) {
+    const Servers::Slot entry = enter(at, time);
+    Ps done = entry.start;
+    devices_.find_again(repeat.device, done, time);
+    if (repeat.has_process) processes_.find_again(repeat.process, done, time);
+    iotlb_.find_again(repeat.iotlb, done, time);
+    leave(entry, floor, done);
+    return done;
+  }
   /// Translates; `time` grows by what it takes.
   Outcome translate(const Job& job, StructureMemory& memory, TimeSplit& time);
   /// Finds the context of a device, for its page requests.
@@ -95,29 +127,33 @@ class IommuEngine {
  private:
   class Port;
 
-  // A request that was a hit all the way. A request for the same base page with the same rights is one again until
-  // something is kept or dropped (the epoch changes): its look-ups are counted and timed, but not made.
-  struct Repeat {
-    std::uint64_t epoch = ~std::uint64_t{0};
-    Addr page = 0;
-    std::uint64_t requester = 0;
-    Addr host = 0;
-    Ps ready = 0;  // of all that was found
-    std::uint8_t page_shift = 0;
-    MemoryType memory_type = MemoryType::platform;
-    bool has_process = false;
-    ContextCache<DeviceContext>::Handle device{};
-    ContextCache<ProcessContext>::Handle process{};
-    Iotlb::Handle iotlb{};
-    AddressSpaceTag tag{};
-  };
   static constexpr std::size_t kRepeats = 256;
 
-  static std::uint64_t requester_of(const IommuRequest& request);
-  Repeat& repeat_of(const IommuRequest& request);
-  Outcome repeat(const Repeat& repeat, const Job& job, TimeSplit& time);
+  static std::size_t repeat_index(const IommuRequest& request) {
+    return (request.address >> kPageShift ^ request.device_id * 37) % kRepeats;
+  }
+  // All that tells requests apart but the address.
+  static std::uint64_t requester_of(const IommuRequest& request) {
+    return std::uint64_t{request.device_id} << 32 | std::uint64_t{request.process_id} << 8 |
+           static_cast<std::uint64_t>(request.access) << 4 | static_cast<std::uint64_t>(request.type) << 2 |
+           (request.has_process ? 2u : 0u) | (request.supervisor ? 1u : 0u);
+  }
   void remember(const IommuRequest& request, const Port& port, const IommuAnswer& answer);
-  void finish_request(const Servers::Slot& entry, Ps floor, Ps done);
+
+  // A request takes an entry and gives it back.
+  Servers::Slot enter(Ps at, TimeSplit& time) {
+    const Servers::Slot entry = requests_.acquire(ports_.reserve(at), typical_request_);
+    time[TimePart::queue] += entry.start - at;
+    request_wait_ += entry.start - at;
+    return entry;
+  }
+  void leave(const Servers::Slot& entry, Ps floor, Ps done) {
+    ++translations_;
+    requests_.release(floor, entry, done);
+    requests_probe_.during(entry.start, done);
+    typical_request_ = done - entry.start;
+    busy_until_ = std::max(busy_until_, done);
+  }
   void leave_walker(const Port& port, Ps floor);
   static std::uint64_t process_id(std::uint32_t device, std::uint32_t process) {
     return std::uint64_t{device} << 20 | process;

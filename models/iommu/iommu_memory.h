@@ -28,8 +28,7 @@ struct IommuPage {
 };
 
 /// The stages of a request and the tag that its translations are known by: PSCID and GSCID, each above the values of
-/// the
-/// field if its stage is Bare.
+/// the field if its stage is Bare.
 struct IommuSpace {
   static constexpr std::uint32_t kNoProcess = 1u << 20;
   static constexpr std::uint32_t kNoGuest = 1u << 16;

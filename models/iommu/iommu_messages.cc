@@ -1,6 +1,5 @@
 // The messages between an IOMMU and its devices: RISC-V IOMMU 1.0, "PCIe ATS translation request handling" and "PCIe
-// ATS
-// Page Request handling".
+// ATS Page Request handling".
 #include <algorithm>
 
 #include "pagoda/base/transaction.h"

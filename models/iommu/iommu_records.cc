@@ -7,10 +7,6 @@ namespace {
 constexpr unsigned kPid = 12, kPv = 32, kPriv = 33, kExec = 34, kTtyp = 34, kDid = 40;
 
 constexpr std::uint64_t bit_if(bool set, unsigned index) { return std::uint64_t{set} << index; }
-constexpr bool flag(std::uint64_t word, unsigned index) { return (word >> index & 1) != 0; }
-constexpr std::uint32_t field(std::uint64_t word, unsigned low, unsigned bits) {
-  return static_cast<std::uint32_t>(word >> low & low_mask(bits));
-}
 
 template <class Record>
 std::uint64_t originator(const Record& record) {
@@ -22,10 +18,10 @@ std::uint64_t originator(const Record& record) {
 
 template <class Record>
 void set_originator(Record& record, std::uint64_t word) {
-  record.device_id = field(word, kDid, 24);
-  record.process_id = field(word, kPid, 20);
-  record.has_process = flag(word, kPv);
-  record.supervisor = flag(word, kPriv);
+  record.device_id = static_cast<std::uint32_t>(bit_field(word, kDid + 23, kDid));
+  record.process_id = static_cast<std::uint32_t>(bit_field(word, kPid + 19, kPid));
+  record.has_process = bit_of(word, kPv);
+  record.supervisor = bit_of(word, kPriv);
 }
 
 }  // namespace
@@ -65,8 +61,8 @@ std::array<std::uint8_t, FaultRecord::kBytes> FaultRecord::encode(std::endian or
 
 FaultRecord FaultRecord::decode(const std::array<std::uint8_t, kBytes>& bytes, std::endian order) {
   const auto words = to_words(bytes, order);
-  FaultRecord record{.cause = static_cast<IommuCause>(field(words[0], 0, 12)),
-                     .transaction = static_cast<IommuTransaction>(field(words[0], kTtyp, 6)),
+  FaultRecord record{.cause = static_cast<IommuCause>(bit_field(words[0], 11, 0)),
+                     .transaction = static_cast<IommuTransaction>(bit_field(words[0], kTtyp + 5, kTtyp)),
                      .iotval = words[2],
                      .iotval2 = words[3]};
   set_originator(record, words[0]);
@@ -82,11 +78,11 @@ std::array<std::uint8_t, PageRequestRecord::kBytes> PageRequestRecord::encode(st
 
 PageRequestRecord PageRequestRecord::decode(const std::array<std::uint8_t, kBytes>& bytes, std::endian order) {
   const auto words = to_words(bytes, order);
-  PageRequestRecord record{.execute = flag(words[0], kExec),
-                           .read = flag(words[1], 0),
-                           .write = flag(words[1], 1),
-                           .last = flag(words[1], 2),
-                           .group = static_cast<std::uint16_t>(field(words[1], 3, 9)),
+  PageRequestRecord record{.execute = bit_of(words[0], kExec),
+                           .read = bit_of(words[1], 0),
+                           .write = bit_of(words[1], 1),
+                           .last = bit_of(words[1], 2),
+                           .group = static_cast<std::uint16_t>(bit_field(words[1], 11, 3)),
                            .page = words[1] & ~low_mask(kPageShift)};
   set_originator(record, words[0]);
   return record;

@@ -2,17 +2,15 @@
 //
 // Models: a reverse table in memory, one word for every physical page: the address under which devices know it, or
 // nothing; then a walk of the device's own page tables from there, which has to end at the page, with the right.
-// Reverse
-// entries, entries of the last level and those above come from a cache each, which keeps bytes until they are
-// invalidated. Does not model: pages that
-// devices know under several addresses, processes of devices, second stages, fetching of device contexts (the root of
-// each device is at hand), accessed and dirty flags (a walk that would have to set one fails).
+// Reverse entries, entries of the last level and those above come from a cache each, which keeps bytes until they are
+// invalidated. Does not model: pages that devices know under several addresses, processes of devices, second stages,
+// fetching of device contexts (the root of each device is at hand), accessed and dirty flags (a walk that would have to
+// set one fails).
 //
 // How time is made up: the look-up of the reverse entry, then one for each level of the walk, one after the other.
 //
 // This is a second opinion: who takes a page away has to see to the tables that the guard itself reads. Cached bytes
-// that
-// are too old let pass, or refuse, what the translation tables said before.
+// that are too old let pass, or refuse, what the translation tables said before.
 //
 // Source: none; that translation tables may be asked as well, also at the same time, is public (US patent 11526451,
 // claims 6 to 8).

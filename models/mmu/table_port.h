@@ -1,6 +1,5 @@
 // Tables in memory as hardware reaches them that reads tables by itself: a walker's 8-byte accesses and loads of
-// several
-// words, below the module, with the tables' real bytes.
+// several words, below the module, with the tables' real bytes.
 #pragma once
 
 #include <span>

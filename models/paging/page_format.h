@@ -35,6 +35,11 @@ inline constexpr int kMaxLevels = 5;
 constexpr std::uint64_t low_mask(unsigned bits) { return bits >= 64 ? ~0ULL : (1ULL << bits) - 1; }
 /// Ones from bit `high` down to bit `low`, both included.
 constexpr std::uint64_t bit_range(unsigned high, unsigned low) { return low_mask(high + 1) & ~low_mask(low); }
+/// Bits `high` to `low` of a word, and one of its bits.
+constexpr std::uint64_t bit_field(std::uint64_t word, unsigned high, unsigned low) {
+  return word >> low & low_mask(high - low + 1);
+}
+constexpr bool bit_of(std::uint64_t word, unsigned index) { return (word >> index & 1) != 0; }
 
 /// Whose rules an entry follows.
 enum class Family : std::uint8_t { x86, ept, riscv, riscv_guest, armv8_stage1, armv8_stage2 };

@@ -50,8 +50,7 @@ struct ArmControls {
 };
 
 /// Fields of leaf entries that this reader honours beside the format's own permissions, in bits that the format leaves
-/// to
-/// software: an IOMMU's control of DMA. A permission is withheld from an access if one of its bits is set; implicit
+/// to software: an IOMMU's control of DMA. A permission is withheld from an access if one of its bits is set; implicit
 /// accesses (table entries of an earlier stage) are not concerned, nor are entries that point to tables.
 struct WithheldRights {
   std::uint64_t no_read = 0;  ///< nor fetch

@@ -6,7 +6,6 @@
 namespace pagoda {
 namespace {
 
-constexpr std::uint64_t kTableBytes = 4096;
 constexpr unsigned kProcessLeafBits = 8;
 constexpr unsigned kProcessContextBytes = 16;
 
@@ -14,7 +13,7 @@ constexpr unsigned kProcessContextBytes = 16;
 Addr table_below(Addr entry, ByteStore& store, FrameSource& frames) {
   const DirectoryEntry found{store.read(entry)};
   if (found.valid()) return found.table();
-  const Addr table = cleared_frames(store, frames, kTableBytes);
+  const Addr table = cleared_frames(store, frames, kPageBytes);
   store.write(entry, table >> kPageShift << 10 | 1);
   return table;
 }
@@ -42,7 +41,7 @@ DeviceDirectoryTable::DeviceDirectoryTable(const IommuCapabilities& capabilities
       levels_(levels),
       store_(store),
       frames_(frames),
-      root_(cleared_frames(store, frames, kTableBytes)) {}
+      root_(cleared_frames(store, frames, kPageBytes)) {}
 
 bool DeviceDirectoryTable::reaches(std::uint32_t device_id) const {
   return device_id >> device_id_bits(capabilities_, static_cast<IommuMode>(levels_ + 1)) == 0;
@@ -70,7 +69,7 @@ void DeviceDirectoryTable::set(std::uint32_t device_id, const DeviceContext& con
 }
 
 ProcessDirectoryTable::ProcessDirectoryTable(unsigned bits, ByteStore& store, FrameSource& frames)
-    : bits_(bits), store_(store), frames_(frames), root_(cleared_frames(store, frames, kTableBytes)) {}
+    : bits_(bits), store_(store), frames_(frames), root_(cleared_frames(store, frames, kPageBytes)) {}
 
 std::uint64_t ProcessDirectoryTable::pdtp() const {
   return std::uint64_t{process_levels(bits_)} << 60 | root_ >> kPageShift;

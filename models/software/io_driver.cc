@@ -12,7 +12,6 @@ namespace {
 
 using namespace iommu_register;
 
-constexpr std::uint64_t kTableBytes = 4096;
 constexpr std::uint32_t kWired = 1u << 1;            // fctl.WSI
 constexpr std::uint64_t kVectorsAreCauses = 0x3210;  // icvec: PIV, PMIV, FIV, CIV
 constexpr unsigned kMessageVectors = 16;
@@ -114,9 +113,9 @@ void IoDriver::start_of_simulation() {
 
   set_up_interrupts();
   const auto memory = [this](std::uint64_t bytes) {
-    return cleared_frames(store_, structures_, std::max(bytes, kTableBytes));
+    return cleared_frames(store_, structures_, std::max(bytes, kPageBytes));
   };
-  commands_.set_up(memory(std::uint64_t{config_.queues.commands} * kCommandBytes), memory(kTableBytes));
+  commands_.set_up(memory(std::uint64_t{config_.queues.commands} * kCommandBytes), memory(kPageBytes));
   fault_queue_.set_up(memory(fault_queue_.bytes()));
   if (capabilities_.ats()) page_queue_.set_up(memory(page_queue_.bytes()));
   if (capabilities_.dma_control() && config_.copies > 0) {

@@ -47,8 +47,7 @@ class Os : public Module, public FaultHandler {
   Ps write_protect(ProcessId process, Addr address, std::uint64_t count, Processor& initiator, Ps at);
 
   /// Takes pages out of the process's tables until release(), which is to come at `until`, with their contents:
-  /// programs
-  /// that touch them meanwhile wait. Returns when every core has forgotten them.
+  /// programs that touch them meanwhile wait. Returns when every core has forgotten them.
   Ps hold(ProcessId process, Addr address, std::uint64_t bytes, Ps until, Processor& initiator, Ps at);
   void release(ProcessId process);
 

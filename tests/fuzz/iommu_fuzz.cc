@@ -1,8 +1,9 @@
 // An IOMMU whose software writes any registers and commands, and whose devices ask for anything, keeps its time and its
 // promises: it answers, lets nothing past while it is off, and its commands come to an end or stop with an error.
 //
-// The input is a list of steps: a byte that says what, then its operands. Zeros follow where it ends. Memory is small, so
-// that addresses meet tables, queues, and the end of memory. One simulation serves all inputs; each begins with a reset.
+// The input is a list of steps: a byte that says what, then its operands. Zeros follow where it ends. Memory is small,
+// so that addresses meet tables, queues, and the end of memory. One simulation serves all inputs; each begins with a
+// reset.
 #include <cstddef>
 #include <cstdint>
 #include <cstring>

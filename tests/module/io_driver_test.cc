@@ -95,8 +95,8 @@ INSTANTIATE_TEST_SUITE_P(Some, Guests,
 
 struct Buffers : IoDriverBench {};
 
-// Once the register is written, which takes 4 ns, the invalidation is fetched (100) and decoded (4), takes 100, the fence
-// likewise 104; looks come every 50 ns.
+// Once the register is written, which takes 4 ns, the invalidation is fetched (100) and decoded (4), takes 100, the
+// fence likewise 104; looks come every 50 ns.
 TEST_F(Buffers, AStrictUnmapTakesItsStepsAndTheInvalidation) {
   build();
   IoDomain& domain = driver->create_domain("sv48");

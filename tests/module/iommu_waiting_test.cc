@@ -1,6 +1,5 @@
 // An IOMMU over memory that waits inside b_transport, as TLM-2.0 allows: other devices, and the IOMMU's own commands,
-// come
-// while a request is under way.
+// come while a request is under way.
 #include "module/iommu_bench.h"
 #include "support/host_bench.h"
 
@@ -107,8 +106,7 @@ TEST_F(WaitingBench, EveryFaultAndPageRequestIsRecordedOnce) {
 }
 
 // The leaf has been read, and while the walk waits for it, it is changed and invalidated: the old translation may be
-// used
-// by this request, but by none after the invalidation.
+// used by this request, but by none after the invalidation.
 TEST_F(WaitingBench, AnInvalidationWaitsForAWalkAndWhatItKeepsIsForgotten) {
   build_over(true);
   Stage& stage = add_device(kDevice);

@@ -5,8 +5,7 @@
 // untranslated request's page, a cause that is not reported) is asked of the module. Every vector is put to it twice. A
 // vector that sets flags, which the file undoes, is followed by invalidation commands, as software would have to. The
 // IOTLB has no entries of 64 KiB and there is no nested TLB: the reference keeps nothing, and a NAPOT range that is
-// known
-// whole would show as flags that are not set, and errors that are not met, in the entries of its other pages.
+// known whole would show as flags that are not set, and errors that are not met, in the entries of its other pages.
 //
 // Needs a running kernel: construct in sc_main's process, once.
 #pragma once

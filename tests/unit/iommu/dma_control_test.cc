@@ -1,7 +1,6 @@
 // Fields of leaf entries that only the IOMMU heeds (dma_control.h), against the rule they stand for: with the control
-// off
-// they are ignored; with it on, a clear field leaves the ordinary permissions in force and a set one withholds them; of
-// two stages the most restrictive wins; a page that devices read a copy of is never read itself, nor written.
+// off they are ignored; with it on, a clear field leaves the ordinary permissions in force and a set one withholds
+// them; of two stages the most restrictive wins; a page that devices read a copy of is never read itself, nor written.
 #include <gtest/gtest.h>
 
 #include "pagoda/iommu/iommu_config.h"

@@ -1,6 +1,5 @@
 // The IOMMU's engine with all its caches, and a plain walk of the same tables: on pages of every size, with all kinds
-// of
-// rights, in the RISC-V formats and in those of x86.
+// of rights, in the RISC-V formats and in those of x86.
 #include <random>
 
 #include <gtest/gtest.h>
