@@ -15,8 +15,13 @@ namespace pagoda {
 class ProbeVisitor;
 
 /// Kernel time: nothing can happen before it any more.
-/// (sc_core::sc_time_stamp() says the same, out of line.)
-inline Ps kernel_now() { return sc_core::sc_get_curr_simcontext()->time_stamp().value(); }
+/// (sc_core::sc_time_stamp() says the same, out of line, as does sc_get_curr_simcontext(), which may have to make one.)
+inline Ps kernel_now() {
+  const sc_core::sc_simcontext* context = sc_core::sc_curr_simcontext;
+  if (context == nullptr) [[unlikely]]
+    context = sc_core::sc_get_curr_simcontext();
+  return context->time_stamp().value();
+}
 
 /// The point in time that a delay relative to kernel time stands for.
 inline Ps local_time(const sc_core::sc_time& delay) { return kernel_now() + delay.value(); }

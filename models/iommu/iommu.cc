@@ -110,12 +110,12 @@ void Iommu::device_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time
   const AttributesOf owner(payload);
   Attributes& attributes = *owner;
   attributes.fault = {};  // of an earlier use of the payload
-  if (AtsMessage* const message = payload.get_extension<AtsMessage>()) {
-    take_message(payload, attributes, *message, attributes.time, delay);
-    return;
-  }
   if (payload.get_command() == tlm::TLM_IGNORE_COMMAND) {
-    payload.set_response_status(tlm::TLM_COMMAND_ERROR_RESPONSE);
+    if (AtsMessage* const message = payload.get_extension<AtsMessage>()) {
+      take_message(payload, attributes, *message, attributes.time, delay);
+    } else {
+      payload.set_response_status(tlm::TLM_COMMAND_ERROR_RESPONSE);
+    }
     return;
   }
   TimedRequest request{.address = payload.get_address(),

@@ -40,15 +40,21 @@ class PayloadSender {
       : payload_(payload), attributes_(attributes), below_(below) {}
 
   TimedAnswer operator()(TimedRequest& request, const TranslatedPiece& piece) {
-    request.info.uncached = piece.uncached;
     if (piece.length < request.bytes) return send_part(request, piece);
-    const RequestInfo own = std::exchange(attributes_.info(), request.info);
+    // Only what a translation may change: to copy all of it and back costs more than the look-up of a TLB.
+    const auto asid = std::exchange(attributes_.asid, request.info.asid);
+    const auto vmid = std::exchange(attributes_.vmid, request.info.vmid);
+    const auto access = std::exchange(attributes_.access, request.info.access);
+    const auto uncached = std::exchange(attributes_.uncached, piece.uncached);
     const Addr address = payload_.get_address();
     payload_.set_address(piece.physical);
     sc_core::sc_time delay = delay_until(piece.at);
     below_->b_transport(payload_, delay);
     payload_.set_address(address);
-    attributes_.info() = own;
+    attributes_.asid = asid;
+    attributes_.vmid = vmid;
+    attributes_.access = access;
+    attributes_.uncached = uncached;
     return {local_time(delay), payload_.get_response_status()};
   }
 
@@ -58,6 +64,7 @@ class PayloadSender {
     if (!PayloadPart::possible(payload_)) return {piece.at, tlm::TLM_BURST_ERROR_RESPONSE};
     PayloadPart part(payload_, attributes_, piece.offset, piece.length, piece.physical);
     part->attributes.info() = request.info;
+    part->attributes.uncached = piece.uncached;
     sc_core::sc_time delay = delay_until(piece.at);
     below_->b_transport(part->payload, delay);
     *request.time += part->attributes.time;
