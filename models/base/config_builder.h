@@ -46,8 +46,7 @@ struct ConfigChoices {
 
 namespace config_detail {
 
-// --- how a scalar type is read and written
-// -----------------------------------------------------------------------
+// --- how a scalar type is read and written --------------------------------------------------------------------------
 
 template <class T>
 struct ScalarText;
@@ -138,8 +137,7 @@ const std::string& require_scalar(const ConfigNode& node, const std::string& pat
 [[noreturn]] void refuse(const ConfigNode& node, const std::string& path, const std::string& problem,
                          const std::string& allowed);
 
-// --- the ConfigType of each C++ type
-// -----------------------------------------------------------------------------
+// --- the ConfigType of each C++ type --------------------------------------------------------------------------------
 
 template <class T>
 class ScalarType : public ConfigType {

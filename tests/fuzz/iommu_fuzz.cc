@@ -8,11 +8,11 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
-#include <span>
 
 #include <tlm_utils/simple_initiator_socket.h>
 #include <tlm_utils/simple_target_socket.h>
 
+#include "fuzz/input.h"
 #include "fuzz/require.h"
 #include "pagoda/base/transaction.h"
 #include "pagoda/iommu/iommu.h"
@@ -23,24 +23,6 @@ namespace {
 
 constexpr std::uint64_t kMemoryBytes = 1 << 17;
 constexpr Ps kLatency = 50'000;
-
-class Input {
- public:
-  explicit Input(std::span<const std::uint8_t> bytes) : bytes_(bytes) {}
-
-  bool empty() const { return bytes_.empty(); }
-  std::uint64_t take(unsigned bytes) {
-    std::uint64_t value = 0;
-    for (unsigned i = 0; i < bytes && !bytes_.empty(); ++i) {
-      value |= std::uint64_t{bytes_.front()} << 8 * i;
-      bytes_ = bytes_.subspan(1);
-    }
-    return value;
-  }
-
- private:
-  std::span<const std::uint8_t> bytes_;
-};
 
 /// Software, devices, and what lies between the IOMMU and memory.
 struct Outside : sc_core::sc_module {

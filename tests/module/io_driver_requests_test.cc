@@ -12,8 +12,7 @@ constexpr std::uint64_t kPage = 4096;
 constexpr Ps kNs = kNanosecond;
 constexpr Addr kBase = 0x3f'0000'0000;
 
-// --- page requests
-// ----------------------------------------------------------------------------------------------------
+// --- page requests --------------------------------------------------------------------------------------------------
 
 TEST_F(ProcessBench, APageThatADeviceAsksForIsMapped) {
   build_process();
@@ -98,8 +97,7 @@ TEST_F(ProcessBench, QueuesAreLookedAtWithoutWires) {
   });
 }
 
-// --- faults
-// -----------------------------------------------------------------------------------------------------------
+// --- faults ---------------------------------------------------------------------------------------------------------
 
 TEST_F(ProcessBench, FaultsAreCountedByCause) {
   IoDriverConfig config;

@@ -15,8 +15,7 @@ namespace {
 constexpr std::uint64_t kPage = 4096;
 constexpr IommuCapabilities kBase{0x10}, kExtended{0x10 | 1 << 22};  // without and with MSI page tables
 
-// --- directories
-// ------------------------------------------------------------------------------------------------------
+// --- directories ----------------------------------------------------------------------------------------------------
 
 struct Shape {
   IommuCapabilities capabilities;
@@ -99,8 +98,7 @@ TEST(DirectoryMemory, RunsOut) {
   EXPECT_THROW(directory.set(0, {}), UserError);
 }
 
-// --- addresses
-// --------------------------------------------------------------------------------------------------------
+// --- addresses ------------------------------------------------------------------------------------------------------
 
 TEST(IovaRanges, DoNotOverlapAndAreUsedAgainForTheirKind) {
   struct Range {
@@ -149,8 +147,7 @@ TEST(IovaRanges, End) {
   EXPECT_EQ(ranges.allocate(1, 12), kPage) << "a page for a byte";
 }
 
-// --- copies
-// -----------------------------------------------------------------------------------------------------------
+// --- copies ---------------------------------------------------------------------------------------------------------
 
 TEST(Copies, AreSnapshotsInATableOfTheirOwn) {
   SparseStore store;
