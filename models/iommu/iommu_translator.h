@@ -86,6 +86,10 @@ struct IommuAnswer {
   bool untranslated_only = false, global = false, privileged = false;
 };
 
+/// Reads words of a structure: none, `denied` where memory refuses, `corrupt` where it is poisoned.
+IommuCause load_words(IommuMemory& memory, Addr address, std::span<std::uint64_t> words, IommuCause denied,
+                      IommuCause corrupt);
+
 /// "Process to locate the Device-context": in one of the modes with a directory.
 IommuCause find_device(const IommuSetup& setup, std::uint32_t device_id, IommuMemory& memory, DeviceContext& found);
 
