@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "pagoda/memory/cache.h"
 #include "pagoda/mmu/mmu.h"
@@ -22,6 +23,14 @@ class Cpu final : public Core {
   void connect(Socket& shared, Socket& memory);
 
   Mmu& unit() { return mmu_; }
+  /// Its data caches, the smallest first.
+  std::vector<Cache*> data_caches() const {
+    std::vector<Cache*> caches;
+    for (const auto* cache : {&l1d_, &l2_}) {
+      if (*cache) caches.push_back(cache->get());
+    }
+    return caches;
+  }
 
  private:
   CpuConfig config_;
@@ -59,6 +68,7 @@ void Cpu::connect(Socket& shared, Socket& memory) {
     case WalkEntry::llc: mmu_.walk_memory.bind(shared); break;
     case WalkEntry::memory: mmu_.walk_memory.bind(memory); break;
   }
+  if (config_.mmu.walker.place != WalkerPlace::host) mmu_.memory_walks.bind(memory);
 }
 
 }  // namespace pagoda

@@ -51,8 +51,10 @@ Platform::Platform(const PlatformConfig& config)
     : config_(with_clocks(validated(config))), bytes_(Bytes{total_bytes(config.memory)}) {
   require_picoseconds();
   build_memory(config_);
-  os_ = std::make_unique<Os>("os", config_.os, config_.hypervisors, bytes_, config_.seed);
+  os_ = std::make_unique<Os>("os", config_.os, config_.hypervisors, bytes_, config_.seed,
+                             walk_sites_ ? walk_sites_->placement() : TablePlacement{});
   build_cpus(config_);
+  if (walk_sites_) walk_sites_->connect(cpus_, llc_.get());
   build_io(config_);
 }
 
@@ -76,6 +78,10 @@ void Platform::build_memory(const PlatformConfig& config) {
     if (memory.kind == MemoryKind::dram) {
       auto dram = std::make_unique<Dram>(name.c_str(), memory.dram, bytes_, base);
       last->out.bind(dram->port);
+      if (memory.walker) {
+        if (!walk_sites_) walk_sites_ = std::make_unique<WalkSites>("walks");
+        walk_sites_->add(*memory.walker, *dram, bytes_);
+      }
       drams_.push_back(std::move(dram));
     } else {
       auto fixed = std::make_unique<FixedMemory>(name.c_str(), memory.fixed, bytes_);

@@ -22,6 +22,7 @@
 #include "platforms/cpu.h"
 #include "platforms/io_complex.h"
 #include "platforms/platform_config.h"
+#include "platforms/walk_sites.h"
 #include "platforms/workload.h"
 
 namespace pagoda {
@@ -61,6 +62,7 @@ class Platform {
   std::unique_ptr<Bus> memory_bus_;
   std::vector<std::unique_ptr<Dram>> drams_;
   std::vector<std::unique_ptr<FixedMemory>> fixed_memories_;
+  std::unique_ptr<WalkSites> walk_sites_;  // if walkers are in memory
   std::unique_ptr<Os> os_;
   std::vector<std::unique_ptr<Cpu>> cpus_;
   std::vector<Workload> workloads_;

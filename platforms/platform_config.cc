@@ -19,6 +19,17 @@ std::optional<ConfigProblem> dram_problem(const MemoryConfig& config) {
   return ConfigProblem{"dram", first.path + ": " + first.problem, "allowed: " + first.allowed};
 }
 
+std::optional<ConfigProblem> walker_problem(const MemoryConfig& config) {
+  if (!config.walker) return std::nullopt;
+  if (config.kind != MemoryKind::dram) {
+    return ConfigProblem{"walker", "is part of a DRAM", "allowed: only with kind: dram"};
+  }
+  if (!find_problems(config.dram).empty()) return std::nullopt;  // dram_problem() says so
+  const std::optional<ConfigProblem> problem = memory_walker_problem(*config.walker, config.dram);
+  if (!problem) return std::nullopt;
+  return ConfigProblem{"walker", problem->field + ": " + problem->problem, problem->allowed};
+}
+
 std::vector<std::string> preset_names() {
   std::vector<std::string> names;
   for (const DramPreset& preset : dram_presets()) names.emplace_back(preset.name);
@@ -77,7 +88,9 @@ const ConfigInfo& MemoryConfig::config_info() {
           .field("size", &MemoryConfig::size, "size of a fixed-latency memory; a DRAM's follows from its organisation",
                  in_range(Bytes{1 << 20}, Bytes{std::uint64_t{1} << 46}))
           .field("fixed", &MemoryConfig::fixed, "the fixed-latency memory")
-          .check(dram_problem);
+          .field("walker", &MemoryConfig::walker, "a page-table walker inside the DRAM, and its rows for tables")
+          .check(dram_problem)
+          .check(walker_problem);
   return info;
 }
 
@@ -150,6 +163,16 @@ const ConfigInfo& PlatformConfig::config_info() {
                 return ConfigProblem{"cpus", "core.fetch needs an instruction cache",
                                      "allowed: a cache l1i, or core.fetch: false"};
               }
+            }
+            return std::nullopt;
+          })
+          .check([](const PlatformConfig& c) -> std::optional<ConfigProblem> {
+            const bool any_walker = std::any_of(c.memory.begin(), c.memory.end(),
+                                                [](const MemoryConfig& memory) { return memory.walker.has_value(); });
+            for (const CpuConfig& cpu : c.cpus) {
+              if (cpu.mmu.walker.place == WalkerPlace::host || any_walker) continue;
+              return ConfigProblem{"cpus", "mmu.walker.place wants a walker in memory, and no memory has one",
+                                   "allowed: place: host, or a memory with `walker`"};
             }
             return std::nullopt;
           })

@@ -15,6 +15,7 @@
 #include "pagoda/memory/dram_config.h"
 #include "pagoda/memory/fixed_memory.h"
 #include "pagoda/mmu/mmu_config.h"
+#include "pagoda/pim/memory_walker_config.h"
 #include "pagoda/software/os_config.h"
 #include "pagoda/workload/core_config.h"
 #include "pagoda/workload/pattern.h"
@@ -70,6 +71,7 @@ struct MemoryConfig {
   DramConfig dram;
   Bytes size{std::uint64_t{16} << 30};
   FixedMemoryConfig fixed;
+  std::optional<MemoryWalkerConfig> walker;
 
   std::uint64_t bytes() const { return kind == MemoryKind::dram ? capacity_bytes(dram.organisation) : size.count; }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <span>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -35,7 +36,12 @@ constexpr Row kRows[] = {{"simulated_time_ns", "simulated time, ns"},
                          {"cpu0.mmu.walker.walks", "page-table walks"},
                          {"cpu0.mmu.walker.reads_per_walk", "  table reads per walk"},
                          {"cpu0.mmu.walker.latency.mean", "  latency, ns"},
+                         {"cpu0.mmu.walker.latency.p50", "  p50, ns"},
                          {"cpu0.mmu.walker.latency.p99", "  p99, ns"},
+                         {"walks.table_bytes_per_walk", "  table bytes over channels"},
+                         {"walks.activates_per_walk", "  rows opened for tables"},
+                         {"walks.energy_per_walk", "  energy, nJ"},
+                         {"walks.bank_time_per_walk", "  time taken of banks, ns"},
                          {"cpu0.l1d.hit_rate", "L1D hit rate"},
                          {"device.payload_rate", "DMA payload, Gb/s"},
                          {"device.latency.mean", "DMA request, ns"},
@@ -77,6 +83,18 @@ constexpr Row kColumns[] = {{"simulated_time_ns", "time, ns"},        {"cpu0.acc
                             {"cpu0.l1d.hit_rate", "L1D hits"},        {"device.payload_rate", "DMA Gb/s"},
                             {"device.latency.mean", "DMA, ns"},       {"io.iommu.iotlb.hit_rate", "IOTLB hits"},
                             {"io.iommu.walker.walks", "IOMMU walks"}, {"memory0.bandwidth", "DRAM GB/s"}};
+
+// Instead of those where walkers are in memory.
+constexpr Row kWalkColumns[] = {{"simulated_time_ns", "time, ns"},
+                                {"cpu0.access_latency.mean", "access, ns"},
+                                {"walks.walks", "walks"},
+                                {"cpu0.mmu.walker.latency.mean", "walk, ns"},
+                                {"cpu0.mmu.walker.latency.p50", "p50"},
+                                {"cpu0.mmu.walker.latency.p99", "p99"},
+                                {"walks.table_bytes_per_walk", "channel B"},
+                                {"walks.activates_per_walk", "rows"},
+                                {"walks.energy_per_walk", "nJ"},
+                                {"walks.bank_time_per_walk", "banks, ns"}};
 
 std::string figure(double value) {
   if (std::isnan(value)) return "-";
@@ -171,7 +189,8 @@ std::string Comparison::table() const {
 std::string Comparison::table_by_variant() const {
   std::vector<std::string> header{""};
   std::vector<const Statistic*> columns;
-  for (const Row& column : kColumns) {
+  const bool walks = find("walks.walks") != nullptr;
+  for (const Row& column : walks ? std::span<const Row>(kWalkColumns) : std::span<const Row>(kColumns)) {
     const Statistic* statistic = find(column.statistic);
     if (statistic == nullptr) continue;
     header.emplace_back(column.label);

@@ -1,4 +1,5 @@
-// pagoda translate: replays a file of conformance vectors through the functional MMU and IOMMU, or the timed IOMMU.
+// pagoda translate: replays a file of conformance vectors through the functional MMU and IOMMU, the timed IOMMU or
+// the walk array.
 #include <array>
 #include <istream>
 #include <streambuf>
@@ -7,6 +8,7 @@
 
 #include "pagoda/iommu/conformance/replay_riscv_iommu.h"
 #include "pagoda/iommu/conformance/timed_iommu.h"
+#include "pagoda/pim/conformance/array_under_test.h"
 #include "pagoda/workload/decompress.h"
 #include "sc_main/commands.h"
 
@@ -29,14 +31,24 @@ class ByteStreamBuffer final : public std::streambuf {
   std::array<char, 65536> buffer_{};
 };
 
-int translate(const std::string& file, bool timed) {
-  const std::vector<VectorKind> timed_kinds{riscv_iommu_kind(make_timed_iommu)};
+/// What the vectors are put to.
+enum class UnderTest { functional, timed_iommu, walk_array };
+
+std::vector<VectorKind> kinds_for(UnderTest what) {
+  switch (what) {
+    case UnderTest::timed_iommu: return {riscv_iommu_kind(make_timed_iommu)};
+    case UnderTest::walk_array: return cpu_vector_kinds(make_array_under_test);
+    case UnderTest::functional: break;
+  }
+  return {all_vector_kinds().begin(), all_vector_kinds().end()};
+}
+
+int translate(const std::string& file, UnderTest what) {
   DecompressedBytes bytes(std::make_unique<FileBytes>(file), file);
   ByteStreamBuffer buffer(bytes);
   std::istream input(&buffer);
   input.exceptions(std::ios::badbit);  // what the decompressor finds wrong is to reach the user
-  const ReplaySummary done = replay_vectors(input, file, timed ? timed_kinds : all_vector_kinds(),
-                                            [](const std::string& line) { fmt::print("{}\n", line); });
+  const ReplaySummary done = replay_vectors(input, file, kinds_for(what), [](const std::string& line) { fmt::print("{}\n", line); });
   for (const auto& [departure, count] : done.departures) {
     fmt::print("{} of the passed agree knowing that {} (the specification says otherwise)\n", count, departure);
   }
@@ -58,7 +70,18 @@ void add_translate(CLI::App& app, Command& chosen) {
   command->add_flag(
       "--timed", *timed,
       "Put riscv-iommu vectors to the timed IOMMU, each twice, with its caches warm from vector to vector");
-  command->callback([file, timed, &chosen] { chosen = [file, timed] { return translate(*file, *timed); }; });
+  auto array = std::make_shared<bool>(false);
+  command
+      ->add_flag("--array", *array,
+                 "Put riscv-mmu and x86-64 vectors to the timed page-table walker beside a DRAM's cell array")
+      ->excludes("--timed");
+  command->callback([file, timed, array, &chosen] {
+    chosen = [file, timed, array] {
+      return translate(*file, *timed   ? UnderTest::timed_iommu
+                              : *array ? UnderTest::walk_array
+                                       : UnderTest::functional);
+    };
+  });
 }
 
 }  // namespace pagoda

@@ -128,6 +128,19 @@ void Cache::expect(Addr address) {
   below_.expect(address);
 }
 
+void Cache::install(Addr address, Ps arrives, const TimedRequest& cause) {
+  TimedRequest request = cause;
+  Below next(*this, request);
+  core_.install(core_.line_of(address), cause.floor, arrives, next);
+}
+
+Ps Cache::recall(Addr address, Ps at, Ps floor) {
+  Fault fault;
+  TimedRequest request{.floor = floor, .time = &nobodys_time_, .fault = &fault};
+  Below next(*this, request);
+  return core_.recall(address, at, next);
+}
+
 TimedAnswer Cache::access(TimedRequest& request, Ps at) {
   if (core_.repeats(request.address, request.bytes) && !request.info.uncached && request.bytes > 0) {
     return {core_.access_again(request.is_write(), at, *request.time)};

@@ -30,6 +30,13 @@ class Cache : public Module, public TimedTarget {
   /// For those above that make repeated hits without a request (mmu/streak.h).
   CacheCore& core() { return core_; }
 
+  /// Puts the line of `address` in, which came with something else than a fill and is there at `arrives`, because of
+  /// `cause`.
+  void install(Addr address, Ps arrives, const TimedRequest& cause);
+  /// Gives up the line of `address` for the sake of another owner, from `at` on; when it is gone, and written to the
+  /// level below if it was dirty.
+  Ps recall(Addr address, Ps at, Ps floor);
+
   void visit_stats(StatVisitor& visitor) override { core_.stats().visit(visitor); }
   void visit_probes(ProbeVisitor& visitor) override;
 

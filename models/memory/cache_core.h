@@ -105,8 +105,32 @@ class CacheCore {
   /// Has the host fetch what looking for the address will need.
   void prefetch_tags(Addr address) const { lines_.prefetch(lines_.set_of(address >> line_shift_)); }
 
-  bool holds(Addr address) {
-    return lines_.find(lines_.set_of(address >> line_shift_), (address >> line_shift_) + 1) != nullptr;
+  bool holds(Addr address) { return find(address) != nullptr; }
+  bool holds_dirty(Addr address) {
+    const Line* line = find(address);
+    return line != nullptr && line->dirty != 0;
+  }
+
+  /// Puts in a line that somebody else has fetched and that is there at `arrives`, unless it is there already.
+  template <class Next>
+  void install(Addr line, Ps floor, Ps arrives, Next& next) {
+    if (holds(line)) return;
+    const std::size_t set = lines_.set_of(line >> line_shift_);
+    fill(lines_.victim(set), set, {.line = line, .floor = floor, .at = arrives}, arrives, next);
+  }
+  /// Gives up the line of `address`, if it is there, from `at` on; when it is gone.
+  template <class Next>
+  Ps recall(Addr address, Ps at, Next& next) {
+    Line* const line = find(address);
+    if (line == nullptr) return at;
+    Ps gone = std::max<Ps>(at, line->arrives);
+    if (line->dirty != 0) {
+      ++stats_.writebacks;
+      gone = next.write_back(line_of(address), gone);
+    }
+    remember(nullptr, 0);
+    lines_.erase(line);
+    return gone;
   }
 
  private:
@@ -116,6 +140,11 @@ class CacheCore {
     std::uint64_t prefetched : 1;  // and not used yet
   };
   using Lines = AssocArray<Line>;
+
+  Line* find(Addr address) {
+    const std::uint64_t number = address >> line_shift_;
+    return lines_.find(lines_.set_of(number), number + 1);
+  }
 
   void remember(Line* line, Addr address) {
     last_ = line;

@@ -31,6 +31,10 @@ TimedAnswer Dram::access(TimedRequest& request, Ps at) {
 }
 
 void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+  if (companion_ != nullptr && payload.get_command() == tlm::TLM_IGNORE_COMMAND) {
+    companion_->execute(payload, delay);
+    return;
+  }
   if (!target_.accepts(payload)) return;
   const AttributesOf owner(payload);
   TimedRequest request{.address = payload.get_address(),
@@ -60,6 +64,13 @@ inline Ps Dram::serve(const TimedRequest& request, Ps at) {
     reads_probe_.during(at, response.complete);
   }
   if (response.outcome != DramOutcome::hit) row_misses_probe_.count(response.complete);
+  if (companion_ != nullptr) [[unlikely]] {
+    if (request.info.origin == Origin::walk && !write) {
+      ++walk_bursts_;
+      if (opens_row(response.outcome)) ++walk_activates_;
+    }
+    companion_->on_access(request);
+  }
   return response.complete;
 }
 

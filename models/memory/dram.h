@@ -2,7 +2,8 @@
 //
 // Socket: `port` (target, any number of initiators). b_transport adds the time from request to data (read) or
 // acceptance (write) to the delay and never waits; debug access and direct pointers reach the bytes without time. What
-// is modelled and what not, dram_timing.h says.
+// is modelled and what not, dram_timing.h says. Payloads with TLM_IGNORE_COMMAND go to what is attached to it, if
+// something is.
 #pragma once
 
 #include "pagoda/base/module.h"
@@ -13,6 +14,16 @@
 
 namespace pagoda {
 
+/// What a memory has beside its DRAM: logic that takes commands which are neither reads nor writes.
+class DramCompanion {
+ public:
+  virtual ~DramCompanion() = default;
+  /// A payload with TLM_IGNORE_COMMAND that has reached the controller.
+  virtual void execute(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) = 0;
+  /// A read or write by somebody else that has just been served.
+  virtual void on_access(const TimedRequest& request) = 0;
+};
+
 class Dram : public Module, private TimedTarget {
  public:
   TargetSocket<Dram> port{"port"};
@@ -22,6 +33,15 @@ class Dram : public Module, private TimedTarget {
 
   /// Schedules what is still queued, up to `end`, so that counters are complete. Nothing may be requested afterwards.
   void finish(Ps end);
+
+  /// Once, before the simulation starts.
+  void attach(DramCompanion& companion) { companion_ = &companion; }
+  DramTiming& timing() { return timing_; }
+  Addr base() const { return base_; }
+  /// Rows that reads for walks have opened so far.
+  std::uint64_t walk_activates() const { return walk_activates_; }
+  /// Bursts read for walks so far.
+  std::uint64_t walk_bursts() const { return walk_bursts_; }
 
   void visit_stats(StatVisitor& visitor) override;
   void visit_probes(ProbeVisitor& visitor) override;
@@ -36,6 +56,8 @@ class Dram : public Module, private TimedTarget {
   DramTiming timing_;
   MemoryTarget target_;
   Addr base_;
+  DramCompanion* companion_ = nullptr;
+  std::uint64_t walk_activates_ = 0, walk_bursts_ = 0;
   Ps end_ = 0;  // of the simulation, once it is known
   Ps measured_from_ = 0;
   DramReport before_;  // when statistics were cleared

@@ -21,4 +21,7 @@ enum class DramOutcome : std::uint8_t {
   queued     ///< nothing: a read was served from, or a write went into, the write queue
 };
 
+/// Whether a burst with this outcome had its row opened.
+inline bool opens_row(DramOutcome outcome) { return outcome == DramOutcome::closed || outcome == DramOutcome::conflict; }
+
 }  // namespace pagoda

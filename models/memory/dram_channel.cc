@@ -32,6 +32,8 @@ DramCounters& DramCounters::operator+=(const DramCounters& other) {
   write_drains += other.write_drains;
   read_queue_waits += other.read_queue_waits;
   write_queue_waits += other.write_queue_waits;
+  row_uses += other.row_uses;
+  transfers += other.transfers;
   return *this;
 }
 
@@ -90,6 +92,21 @@ void DramChannel::write_stays() {
     if (stay.column >= begin()) queues_.take(kReadQueue, stay.entry, stay.column + 1);
   }
   written_stays_ = reads_;
+}
+
+DramScheduler::UsedRow DramChannel::use_row(const DramBurst& burst, Clock at, const DramScheduler::RowUse& use) {
+  at = std::max(at, begin());
+  if (!writes_.empty()) {
+    drain_when_idle(at);
+    if (writes_.holds(burst.number, at)) {
+      ++counters_.write_drains;
+      writes_.drain(-1, at, 0,
+                    [this, at](const DramWriteQueue::Entry& entry) { return drain_one(entry, at, kNeverClock); });
+      at = std::max(at, scheduler_.data_until());
+    }
+  }
+  ++counters_.row_uses;
+  return scheduler_.place_use(burst, at, use);
 }
 
 Clock DramChannel::write(const DramBurst& burst, Clock at) {

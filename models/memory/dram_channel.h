@@ -28,9 +28,12 @@ struct DramCounters {
   std::uint64_t write_drains = 0;
   std::uint64_t read_queue_waits = 0;   ///< reads that found the read queue full
   std::uint64_t write_queue_waits = 0;  ///< writes that found the write queue full
+  std::uint64_t row_uses = 0;           ///< of open rows by logic beside the array
+  std::uint64_t transfers = 0;          ///< bursts out of buffers beside the array
 
   /// ACT commands.
   std::uint64_t activates() const { return row_closed + row_conflicts + row_reopens; }
+  std::uint64_t bus_bursts() const { return read_bursts + write_bursts + transfers; }
   DramCounters& operator+=(const DramCounters& other);
 };
 
@@ -58,6 +61,14 @@ class DramChannel {
     return {placed.column + read_data_, unloaded_[static_cast<std::size_t>(placed.outcome)], placed.outcome};
   }
 
+  /// Logic beside the array uses the row of a burst; see DramScheduler. Posted writes to the burst go out before.
+  DramScheduler::UsedRow use_row(const DramBurst& burst, Clock at, const DramScheduler::RowUse& use);
+  /// A burst from a buffer beside the array, ready at `at`; after its last beat.
+  Clock transfer(const DramBurst& burst, Clock at) {
+    ++counters_.transfers;
+    return scheduler_.place_transfer(burst, at) + read_data_;
+  }
+
   /// A write that reaches the controller at `at`; when it is accepted.
   Clock write(const DramBurst& burst, Clock at);
 
@@ -71,6 +82,7 @@ class DramChannel {
 
   void observe(DramObserver* observer) { scheduler_.observe(observer); }
   DramCounters counters() const;
+  std::uint64_t bursts_out() const { return counters_.read_bursts + counters_.transfers; }
   const DramScheduler& scheduler() const { return scheduler_; }
 
  private:

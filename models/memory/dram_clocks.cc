@@ -14,7 +14,8 @@ DramClocks::DramClocks(const DramTimings& timings, std::uint32_t burst_length) :
   burst = static_cast<Clock>(burst_length / timings.beats_per_clock);
   column_latency = {clocks(timings.t_cl), clocks(timings.t_cwl)};
   row_to_column = {clocks(timings.t_rcd), clocks(timings.t_rcd_wr)};
-  to_precharge = {clocks(timings.t_rtp), column_latency[kDramWrite] + burst + clocks(timings.t_wr)};
+  wr = clocks(timings.t_wr);
+  to_precharge = {clocks(timings.t_rtp), column_latency[kDramWrite] + burst + wr};
   rp = clocks(timings.t_rp);
   ras = clocks(timings.t_ras);
   rc = std::max(clocks(timings.t_rc), ras + rp);

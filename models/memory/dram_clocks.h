@@ -32,6 +32,7 @@ struct DramClocks {
   PerAccess<Clock> column_latency{};  ///< tCL, tCWL
   PerAccess<Clock> row_to_column{};   ///< tRCD for reads and for writes
   PerAccess<Clock> to_precharge{};    ///< column command to PRE: tRTP; tCWL + burst + tWR
+  Clock wr = 0;                       ///< the end of a write to PRE
   Clock burst = 0;                    ///< clocks that a burst holds the data bus
   Clock rp = 0;
   Clock ras = 0;

@@ -9,9 +9,11 @@
 namespace pagoda {
 
 struct DramCommand {
-  enum class Kind : std::uint8_t { activate, precharge, read, write, refresh };
+  enum class Kind : std::uint8_t { activate, precharge, read, write, refresh, use, transfer };
 
   Kind kind;
+  /// Of a use: when logic beside the array begins to work on the open row. Of a transfer from a buffer beside the array:
+  /// when an RD with that data would be.
   Ps time;
   DramAddress where;  ///< as far as the kind of command needs it; precharge says the row it closes
 };

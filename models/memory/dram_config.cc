@@ -53,8 +53,8 @@ void check_organisation(const DramOrganisation& organisation, Checker& check) {
                          organisation.rows,     organisation.columns, organisation.bus_width / 8};
   int address_bits = 0;
   for (const std::uint32_t size : sizes) address_bits += std::countr_zero(size);
-  check.require(address_bits <= 52, "organisation.rows", fmt::format("makes {} address bits", address_bits),
-                "a capacity of at most 4096 TiB");
+  check.require(address_bits <= 56, "organisation.rows", fmt::format("makes {} address bits", address_bits),
+                "a capacity of at most 65536 TiB");  // what RISC-V can address; others less
   if (!check.clean()) return;
   const std::uint64_t product = capacity_bytes(organisation);
   check.require(organisation.capacity.count == 0 || organisation.capacity.count == product, "organisation.capacity",

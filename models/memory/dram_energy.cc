@@ -31,7 +31,7 @@ DramOperationEnergy::DramOperationEnergy(const DramConfig& config, const DramClo
 DramEnergy dram_energy(const DramOperationEnergy& operation, const DramActivity& activity) {
   const auto times = [](std::uint64_t count, Energy each) { return Energy{static_cast<double>(count) * each.joules}; };
   return {.activate = times(activity.counters.activates(), operation.activate),
-          .read = times(activity.counters.read_bursts, operation.read_burst),
+          .read = times(activity.counters.read_bursts + activity.counters.transfers, operation.read_burst),
           .write = times(activity.counters.write_bursts, operation.write_burst),
           .refresh = times(activity.refreshes, operation.refresh),
           .background = {operation.standby_watts * activity.rank_seconds +

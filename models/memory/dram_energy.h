@@ -6,7 +6,7 @@
 // supplies and the devices of a rank:
 //
 //   activate    V * (IDD0 * tRC - I1 * tRAS - IDD2N * (tRC - tRAS))     one ACT with its PRE
-//   read        V * (IDD4R - IDD3N) * burst time
+//   read        V * (IDD4R - IDD3N) * burst time                        also a burst from a buffer beside the array
 //   write       V * (IDD4W - IDD3N) * burst time
 //   refresh     V * (IDD5B - IDD2N) * tRFC
 //   background  V * IDD2N per rank, and V * (IDD3N - IDD2N) / banks more for each open bank

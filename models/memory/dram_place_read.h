@@ -34,6 +34,7 @@ inline Clock DramScheduler::first_activate(const Search& search, Clock from) con
 }
 
 inline Clock DramScheduler::first_column(const Search& search, Clock from) const {
+  if (search.access == kUse) return from;
   return calendar_.first_free(calendar_.next(search.rank_lane, search.access),
                               calendar_.next(search.group_lane, search.access), from);
 }

@@ -52,7 +52,7 @@ DramScheduler::Spacing DramScheduler::spacing(const DramClocks& clocks, DramAcce
 DramScheduler::DramScheduler(const DramConfig& config, const DramClocks& clocks, const DramAddressMap& map,
                              std::uint32_t channel)
     : clocks_(clocks),
-      spacing_{spacing(clocks, DramAccess::read), spacing(clocks, DramAccess::write)},
+      spacing_{spacing(clocks, DramAccess::read), spacing(clocks, DramAccess::write), {}},
       map_(map),
       channel_(channel),
       group_lanes_(config.organisation.ranks * kRankLanes),
@@ -83,7 +83,7 @@ DramScheduler::DramScheduler(const DramConfig& config, const DramClocks& clocks,
 // --- Reserving them -------------------------------------------------------------------------------------------------
 
 void DramScheduler::commit(Search search, const DramBurst& burst, const Placement& placement) {
-  const auto access = static_cast<DramAccess>(search.access);
+  const std::size_t access = search.access;
   // Both may move the lanes.
   bool stays = calendar_.cover(placement.column);
   if (placement.reopen != 0) {
@@ -99,10 +99,35 @@ void DramScheduler::commit(Search search, const DramBurst& burst, const Placemen
     join(search.bank->rows, placement);
   }
   if (search.bank->rows.full()) retire(*search.bank);
-  reserve_column(search, placement.column);
-  if (observer_ != nullptr) {
-    report(access == DramAccess::read ? DramCommand::Kind::read : DramCommand::Kind::write, placement.column, burst);
-  }
+  if (access != kUse) reserve_column(search, placement.column);
+  if (observer_ == nullptr) return;
+  constexpr std::array kKinds{DramCommand::Kind::read, DramCommand::Kind::write, DramCommand::Kind::use};
+  report(kKinds[access], placement.column, burst);
+}
+
+DramScheduler::UsedRow DramScheduler::place_use(const DramBurst& burst, Clock from, const RowUse& use) {
+  const Clock to_precharge = use.hold + (use.write ? clocks_.wr : 0);
+  const Clock to_column = clocks_.row_to_column[kRead];
+  spacing_[kUse] = {.row_to_column = to_column,
+                    .to_precharge = to_precharge,
+                    .row_cycle = std::max(clocks_.rc, to_column + to_precharge + clocks_.rp),
+                    .data_end = use.hold};
+  const Search search = this->search(burst, kUse);
+  const Placement placement = find(search, std::max(from, begin()));
+  const Clock busy_from = placement.opens ? placement.activate - clocks_.rp
+                                          : std::max(placement.session->earliest_precharge, placement.column);
+  const Clock bank_time = std::max<Clock>(placement.earliest_precharge - busy_from, 0);
+  commit(search, burst, placement);
+  return {placement.column, bank_time, placement.outcome};
+}
+
+Clock DramScheduler::place_transfer(const DramBurst& burst, Clock from) {
+  Search search = this->search(burst, DramAccess::read);
+  const Clock column = first_column(search, std::max(from, begin()));
+  if (!calendar_.cover(column)) search = this->search(burst, DramAccess::read);
+  reserve_column(search, column);
+  if (observer_ != nullptr) report(DramCommand::Kind::transfer, column, burst);
+  return column;
 }
 
 DramScheduler::Placed DramScheduler::place_read_anywhere(const DramBurst& burst, Clock from) {

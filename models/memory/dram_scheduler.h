@@ -1,6 +1,7 @@
 // Where in time the commands of one DRAM channel go.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -62,12 +63,13 @@ class DramScheduler {
   /// `map` is kept by reference.
   DramScheduler(const DramConfig& config, const DramClocks& clocks, const DramAddressMap& map, std::uint32_t channel);
 
-  Search search(const DramBurst& burst, DramAccess access) {
+  Search search(const DramBurst& burst, DramAccess access) { return search(burst, static_cast<std::size_t>(access)); }
+  Search search(const DramBurst& burst, std::size_t access) {
     Bank& bank = banks_[burst.bank];
     return {.bank = &bank,
             .row = burst.row,
             .rank = bank.rank_lane / static_cast<std::uint32_t>(kRankLanes),
-            .access = static_cast<std::size_t>(access),
+            .access = access,
             .rank_lane = calendar_.lane(bank.rank_lane),
             .group_lane = calendar_.lane(bank.group_lane)};
   }
@@ -77,6 +79,22 @@ class DramScheduler {
   void commit(Search search, const DramBurst& burst, const Placement& placement);
   /// Both at once for a read (dram_place_read.h).
   Placed place_read(const DramBurst& burst, Clock from);
+
+  /// How logic beside the array uses a row: without the buses of the channel.
+  struct RowUse {
+    Clock hold;  ///< clocks that it needs the sense amplifiers, from when the row is in them
+    bool write;  ///< leaves something in them: they must write it back before PRE
+  };
+  struct UsedRow {
+    Clock begin;      ///< of the use
+    Clock bank_time;  ///< for which the bank could have opened no other row because of it
+    DramOutcome outcome;
+  };
+  /// The earliest use of the burst's row from `from` on, which the bank makes room for as for any other.
+  UsedRow place_use(const DramBurst& burst, Clock from, const RowUse& use);
+  /// The earliest clock from `from` on at which the channel can carry a burst from the buffer of the burst's bank, as
+  /// it would after an RD then.
+  Clock place_transfer(const DramBurst& burst, Clock from);
 
   /// The earliest clock at which something can still be placed.
   Clock begin() const { return calendar_.begin(); }
@@ -108,6 +126,7 @@ class DramScheduler {
     Clock data_end;  ///< RD or WR to after the last beat
   };
   static constexpr std::size_t kRead = static_cast<std::size_t>(DramAccess::read);
+  static constexpr std::size_t kUse = 2;  ///< beside the kinds of access: of place_use()
   static Spacing spacing(const DramClocks& clocks, DramAccess access);
 
   bool try_join(const Search& search, RowSession* session, Clock from, Placement& placement) const;
@@ -149,7 +168,7 @@ class DramScheduler {
   static constexpr std::size_t kInOtherRank = 2;
 
   const DramClocks clocks_;
-  PerAccess<Spacing> spacing_;
+  std::array<Spacing, 3> spacing_;  ///< by access; the last is that of the use being placed
   const DramAddressMap& map_;
   std::uint32_t channel_;
   std::size_t group_lanes_;  ///< those of the ranks are before them

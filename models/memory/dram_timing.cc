@@ -109,6 +109,42 @@ DramResponse DramTiming::access(const DramRequest& request) {
   return request.write ? write(request, at) : read(request, at);
 }
 
+DramTiming::InsideAccess DramTiming::access_inside(Addr address, bool write, Ps at, Ps floor) {
+  if (floor >= next_floor_) raise_floor(floor);
+  DramBurst burst;
+  DramChannel& channel = route(address >> burst_shift_, burst);
+  const Clock clock = clocks_.edge_after(at);
+  if (write) return {clocks_.time_of(channel.write(burst, clock)), DramOutcome::queued};
+  const DramChannel::ReadResult read = channel.read(burst, clock);
+  return {clocks_.time_of(read.data_end), read.outcome};
+}
+
+DramUsedRow DramTiming::use_row(const DramRowUse& use) {
+  if (use.floor >= next_floor_) raise_floor(use.floor);
+  DramBurst burst;
+  DramChannel& channel = route(use.address >> burst_shift_, burst);
+  const Clock hold = clocks_.edge_after(use.hold);
+  const DramScheduler::UsedRow row =
+      channel.use_row(burst, clocks_.edge_after(use.arrival), {.hold = hold, .write = use.write});
+  return {.begin = clocks_.time_of(row.begin),
+          .done = clocks_.time_of(row.begin + hold),
+          .bank_time = clocks_.time_of(row.bank_time),
+          .outcome = row.outcome};
+}
+
+// A row must be opened, used, written back and closed between two refreshes.
+Ps DramTiming::longest_hold() const {
+  if (clocks_.refi == 0) return kSecond;
+  const Clock rest = clocks_.rfc + clocks_.row_to_column[kDramRead] + clocks_.wr + 2 * clocks_.rp + clocks_.faw;
+  return clocks_.time_of(std::max<Clock>(clocks_.refi - rest, 0));
+}
+
+Ps DramTiming::transfer(Addr near, Ps at) {
+  DramBurst burst;
+  DramChannel& channel = route(near >> burst_shift_, burst);
+  return clocks_.time_of(channel.transfer(burst, clocks_.edge_after(at))) + backend_;
+}
+
 void DramTiming::finish(Ps end) {
   for (DramChannel& channel : channels_) channel.finish(clocks_.edge_before(end));
 }
@@ -122,7 +158,7 @@ DramReport DramTiming::report(Ps now) const {
     report.refreshes += channel.scheduler().refreshes(clock);
     row_open += channel.scheduler().row_open(clock);
   }
-  const std::uint64_t bursts = report.counters.read_bursts + report.counters.write_bursts;
+  const std::uint64_t bursts = report.counters.bus_bursts();
   report.bus_busy = bursts * clocks_.time_of(clocks_.burst);
   const double ranks = config_.organisation.ranks * config_.organisation.channels;
   report.energy = dram_energy(operation_energy_, {.counters = report.counters,

@@ -49,6 +49,22 @@ struct DramResponse {
   DramOutcome outcome = DramOutcome::closed;  ///< of its first burst
 };
 
+/// Logic beside the array uses the row that an address lies in: no bus of the channel carries anything.
+struct DramRowUse {
+  Addr address = 0;
+  Ps arrival = 0;  ///< when that logic wants it
+  Ps floor = 0;    ///< as of a DramRequest
+  Ps hold = 0;     ///< how long it needs the row in the sense amplifiers; whole clocks are taken
+  bool write = false;
+};
+
+struct DramUsedRow {
+  Ps begin = 0;      ///< the row is in the sense amplifiers
+  Ps done = 0;       ///< of the use
+  Ps bank_time = 0;  ///< for which the bank could have opened no other row because of it: ACT to ACT if it opened one
+  DramOutcome outcome = DramOutcome::closed;
+};
+
 /// What a DramTiming has done up to some time.
 struct DramReport {
   DramCounters counters;    ///< bursts
@@ -77,6 +93,25 @@ class DramTiming {
   explicit DramTiming(const DramConfig& config);
 
   DramResponse access(const DramRequest& request);
+
+  /// Opens the row if it is not open. Holds of more than longest_hold() never find their place.
+  DramUsedRow use_row(const DramRowUse& use);
+  Ps longest_hold() const;
+  /// A burst for logic in the controller itself, from `at` on: when its last beat is there, or the write accepted.
+  struct InsideAccess {
+    Ps done;
+    DramOutcome outcome;
+  };
+  InsideAccess access_inside(Addr address, bool write, Ps at, Ps floor);
+  /// The time at which a burst that a buffer in the bank of `near` has ready at `at` is at the requester's port.
+  Ps transfer(Addr near, Ps at);
+  /// From a request's arrival at the controller to when logic behind it hears of it.
+  Ps frontend() const { return frontend_; }
+  Ps backend() const { return backend_; }
+  const DramClocks& clocks() const { return clocks_; }
+  const DramOperationEnergy& operation_energy() const { return operation_energy_; }
+  /// Bursts that have come out of a channel so far.
+  std::uint64_t bursts_out(std::uint32_t channel) const { return channels_[channel].bursts_out(); }
 
   /// Schedules what is still in the write queues and settles the rows and refreshes up to `end`, so that the
   /// counters and the observer have everything. Nothing may be requested afterwards.

@@ -11,11 +11,6 @@
 namespace pagoda {
 namespace {
 
-bool cacheable(MemoryType type) {
-  return type == MemoryType::platform || type == MemoryType::write_back || type == MemoryType::write_through ||
-         type == MemoryType::write_protected;
-}
-
 tlm::tlm_response_status response_to(const Fault& fault) {
   return fault.cause == FaultCause::permission ? tlm::TLM_COMMAND_ERROR_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE;
 }
@@ -32,6 +27,8 @@ Mmu::Mmu(const sc_core::sc_module_name& name, const MmuConfig& config)
       itlb_(validated(config, this->name()).itlb, config.period()),
       dtlb_(config.dtlb, config.period()),
       walker_(config.walker, config.period()),
+      walks_in_memory_(config.walker.place != WalkerPlace::host),
+      fetches_data_(config.walker.fetch_data),
       invalidate_page_(config.maintenance.page.at(config.period())),
       invalidate_all_(config.maintenance.all.at(config.period())) {
   if (config.stlb) stlb_.emplace(*config.stlb, config.period());
@@ -59,7 +56,8 @@ Ps Mmu::invalidate(const TlbInvalidation& what, Ps at) {
   dtlb_.invalidate(what);
   if (stlb_) stlb_->invalidate(what);
   walker_.invalidate(what);
-  return at + (what.address ? invalidate_page_ : invalidate_all_);
+  const Ps done = at + (what.address ? invalidate_page_ : invalidate_all_);
+  return memory_walks_ ? memory_walks_->invalidate(what, context_.stages, done) : done;
 }
 
 void Mmu::end_of_elaboration() {
@@ -67,9 +65,13 @@ void Mmu::end_of_elaboration() {
     return socket.size() > 0 ? *socket.operator->() : *data_memory.operator->();
   };
   data_below_.bind(*data_memory.operator->());
-  if (auto* cache = dynamic_cast<Cache*>(data_below_.timed_target())) data_way_.cache = &cache->core();
+  data_cache_ = dynamic_cast<Cache*>(data_below_.timed_target());
+  if (data_cache_ != nullptr) data_way_.cache = &data_cache_->core();
   fetch_below_.bind(first_bound(fetch_memory));
   tables_below_.bind(first_bound(walk_memory));
+  if (!walks_in_memory_) return;
+  if (memory_walks.size() == 0) SC_REPORT_ERROR(name(), "memory_walks is not bound, and the walker is to be in memory");
+  walker_.hand_to(memory_walks_.emplace(*memory_walks.operator->()));
 }
 
 void Mmu::invalidate_direct_mem_ptr(sc_dt::uint64 /*start*/, sc_dt::uint64 /*end*/) {
@@ -255,7 +257,7 @@ bool Mmu::translate(Way& way, const TimedRequest& request, Piece& piece) {
     entry = way.tlb.fill(canonical.address, found);
   }
   piece.physical = entry->output(canonical.address);
-  piece.uncached = !cacheable(entry->memory_type);
+  piece.uncached = !is_cacheable(entry->memory_type);
   piece.page_shift = entry->page_shift;
   const Addr mask = ~low_mask(entry->page_shift);
   way.recent = {.epoch = way.tlb.epoch(),
@@ -270,15 +272,27 @@ bool Mmu::translate(Way& way, const TimedRequest& request, Piece& piece) {
 
 bool Mmu::walk(const WalkRequest& wanted, const TimedRequest& cause, Piece& piece, TlbEntry& found) {
   TablePort tables(tables_below_, cause);
-  const WalkResult result = walker_.walk(
-      {.stages = context_.stages, .tag = context_.tag, .request = wanted, .floor = cause.floor, .at = piece.at},
-      tables);
+  const WalkResult result = walker_.walk({.stages = context_.stages,
+                                          .tag = context_.tag,
+                                          .request = wanted,
+                                          .requester = cause.info.requester,
+                                          .data_bytes = data_wanted(cause),
+                                          .floor = cause.floor,
+                                          .at = piece.at},
+                                         tables);
   (*cause.time)[TimePart::queue] += result.start - piece.at;
   (*cause.time)[TimePart::walk] += result.done - result.start;
   piece.at = result.done;
   if (result.fault) *cause.fault = result.fault;
   found = result.entry;
+  if (result.with_data) data_cache_->install(found.output(wanted.address), result.done, cause);
   return !result.fault;
+}
+
+// How much of its line a walk in memory is to bring for this access: what the first-level cache takes, or nothing.
+std::uint32_t Mmu::data_wanted(const TimedRequest& cause) const {
+  if (!fetches_data_ || data_cache_ == nullptr || cause.info.access != AccessKind::read) return 0;
+  return static_cast<std::uint32_t>(data_cache_->core().line_size());
 }
 
 // An entry of this TLB that grants the access, once it is there; or null, with the fault if an entry refuses it.
@@ -313,20 +327,16 @@ Mmu::Verdict Mmu::judge(TlbEntry& entry, const WalkRequest& wanted) const {
   const unsigned bit = TlbEntry::access_bit(wanted.access, wanted.privilege);
   if ((entry.allowed & bit) != 0 && !wanted.allow_user_data) return Verdict::granted;
 
-  const std::span<const Rights> rights(entry.rights.data(), context_.stages.size());
-  if (check_translation(context_.stages, rights, wanted) != FaultCause::none) {
-    const Stage& stage = context_.stages.front();
-    const bool own_stage_grants =
-        stage.format == nullptr ||
-        check(*stage.format, stage.controls, rights[0], stage_access(wanted, 0, rights[0])) == FaultCause::none;
-    return own_stage_grants ? Verdict::ask_memory : Verdict::refused;
+  if (grants(entry, context_.stages, wanted)) {
+    if (!wanted.allow_user_data) entry.allowed |= static_cast<std::uint8_t>(bit);
+    return Verdict::granted;
   }
-  for (std::size_t i = 0; i < rights.size(); ++i) {
-    if (context_.stages[i].format != nullptr && !has(rights[i], needed_flags(wanted.access)))
-      return Verdict::ask_memory;
-  }
-  if (!wanted.allow_user_data) entry.allowed |= static_cast<std::uint8_t>(bit);
-  return Verdict::granted;
+  const Stage& stage = context_.stages.front();
+  const Rights rights = entry.rights[0];
+  const bool own_stage_grants =
+      stage.format == nullptr ||
+      check(*stage.format, stage.controls, rights, stage_access(wanted, 0, rights)) == FaultCause::none;
+  return own_stage_grants ? Verdict::ask_memory : Verdict::refused;
 }
 
 void Mmu::drop_page(Addr address) {

@@ -8,9 +8,10 @@
 // protection in front of the walker.
 //
 // Sockets: `data` and `fetch` (targets) take the core's requests; `data_memory` and `fetch_memory`
-// (initiators) carry the translated ones; `walk_memory` carries table reads. Only `data` and `data_memory`
-// must be bound: without the others, table reads take data_memory, and fetches arriving at `data`
-// (Attributes::access) go the way of data. All speak the base protocol; b_transport adds time to the delay
+// (initiators) carry the translated ones; `walk_memory` carries table reads, `memory_walks` the commands for a
+// walker in memory (memory_walk.h), past the caches. Only `data` and `data_memory` must be bound, and `memory_walks`
+// if walks are to be made in memory: without the others, table reads take data_memory, and fetches arriving at
+// `data` (Attributes::access) go the way of data. All speak the base protocol; b_transport adds time to the delay
 // and never waits. A request that crosses pages is translated as a whole before any part of it is carried
 // out. transport_dbg translates without side effects; no DMI is granted.
 //
@@ -28,6 +29,7 @@
 #include "pagoda/base/downlink.h"
 #include "pagoda/base/module.h"
 #include "pagoda/base/target_socket.h"
+#include "pagoda/mmu/memory_walk_port.h"
 #include "pagoda/mmu/mmu_config.h"
 #include "pagoda/mmu/streak.h"
 #include "pagoda/mmu/tlb.h"
@@ -35,6 +37,8 @@
 #include "pagoda/mmu/walker.h"
 
 namespace pagoda {
+
+class Cache;
 
 /// The translation registers of a core: what it runs.
 struct MmuContext {
@@ -50,6 +54,7 @@ class Mmu : public Module {
   tlm_utils::simple_initiator_socket<Mmu> data_memory{"data_memory"};
   tlm_utils::simple_initiator_socket_optional<Mmu> fetch_memory{"fetch_memory"};
   tlm_utils::simple_initiator_socket_optional<Mmu> walk_memory{"walk_memory"};
+  tlm_utils::simple_initiator_socket_optional<Mmu> memory_walks{"memory_walks"};
 
   Mmu(const sc_core::sc_module_name& name, const MmuConfig& config);
 
@@ -60,6 +65,9 @@ class Mmu : public Module {
   /// Drops cached translations at once and returns when the instruction that did it, started at `at`, is
   /// done.
   Ps invalidate(const TlbInvalidation& what, Ps at);
+
+  /// Page-table walks that its statistics count.
+  std::uint64_t walks() const { return walker_.walks(); }
 
   void visit_stats(StatVisitor& visitor) override;
   void visit_probes(ProbeVisitor& visitor) override;
@@ -109,6 +117,7 @@ class Mmu : public Module {
   template <class Sender>
   TimedAnswer send(TimedRequest& request, const Piece& piece, Sender& sender);
   bool translate(Way& way, const TimedRequest& request, Piece& piece);
+  std::uint32_t data_wanted(const TimedRequest& cause) const;
   bool walk(const WalkRequest& wanted, const TimedRequest& cause, Piece& piece, TlbEntry& found);
   TlbEntry* look_up(Tlb& tlb, const WalkRequest& wanted, const TimedRequest& cause, Piece& piece);
   Verdict judge(TlbEntry& entry, const WalkRequest& wanted) const;
@@ -121,6 +130,10 @@ class Mmu : public Module {
   Tlb dtlb_;
   std::optional<Tlb> stlb_;
   Walker walker_;
+  bool walks_in_memory_;
+  bool fetches_data_;
+  std::optional<MemoryWalkPort> memory_walks_;
+  Cache* data_cache_ = nullptr;  // behind data_memory, if a cache of ours is there
   Downlink data_below_;
   Downlink fetch_below_;
   Downlink tables_below_;

@@ -1,40 +1,38 @@
 #include "pagoda/mmu/tlb.h"
 
 namespace pagoda {
-namespace {
 
-// What a look-up for `tag` accepts.
-auto visible_to(AddressSpaceTag tag) {
-  return [tag](const TlbEntry& e) { return e.tag.vmid == tag.vmid && (e.global || e.tag.asid == tag.asid); };
+bool grants(const TlbEntry& entry, std::span<const Stage> stages, const WalkRequest& wanted) {
+  const std::span<const Rights> rights(entry.rights.data(), stages.size());
+  if (check_translation(stages, rights, wanted) != FaultCause::none) return false;
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    if (stages[i].format != nullptr && !has(rights[i], needed_flags(wanted.access))) return false;
+  }
+  return true;
 }
-
-}  // namespace
 
 Tlb::Tlb(const TlbConfig& config, Ps period)
     : latency_(config.latency.at(period)), pages_(config), ports_(config.ports, period) {}
 
 TlbEntry* Tlb::find(Addr input, AddressSpaceTag tag) {
-  TlbEntry* const entry = pages_.find(input, visible_to(tag));
+  TlbEntry* const entry = pages_.find(input, [tag](const TlbEntry& e) { return visible_to(e, tag); });
   if (entry != nullptr) ++epoch_;
   return entry;
 }
 
 TlbEntry* Tlb::fill(Addr input, const TlbEntry& entry) {
-  const auto place = pages_.fill(input, entry.page_shift, visible_to(entry.tag));
+  const auto place =
+      pages_.fill(input, entry.page_shift, [&entry](const TlbEntry& e) { return visible_to(e, entry.tag); });
   if (place.evicted) ++evictions_;
   ++epoch_;
-  *place.entry = entry;
-  place.entry->page_shift = place.shift;
-  place.entry->page = entry.output(input) & ~low_mask(place.shift);
+  *place.entry = piece_of(entry, input, place.shift);
   return place.entry;
 }
 
 std::size_t Tlb::invalidate(const TlbInvalidation& what) {
   ++epoch_;
-  const std::size_t dropped = pages_.erase_if([&](Addr page, const TlbEntry& entry) {
-    if (what.address && (*what.address ^ page) >> entry.program_shift != 0) return false;
-    return what.matches(entry.tag, entry.global);
-  });
+  const std::size_t dropped =
+      pages_.erase_if([&](Addr page, const TlbEntry& entry) { return what.concerns(page, entry); });
   invalidated_ += dropped;
   return dropped;
 }

@@ -39,6 +39,8 @@ struct TlbInvalidation {
     if (global) return globals;
     return !asid || *asid == tag.asid;
   }
+  /// Whether it drops the entry of the page that begins at `page`.
+  inline bool concerns(Addr page, const struct TlbEntry& entry) const;
 };
 
 /// All-zero bytes are an empty entry.
@@ -61,6 +63,27 @@ struct TlbEntry {
   }
   static constexpr std::uint8_t kDataAccesses = 0xf;  ///< the bits of reads and writes
 };
+
+bool TlbInvalidation::concerns(Addr page, const TlbEntry& entry) const {
+  if (address && (*address ^ page) >> entry.program_shift != 0) return false;
+  return matches(entry.tag, entry.global);
+}
+
+/// Whether a look-up for `tag` may use the entry.
+inline bool visible_to(const TlbEntry& entry, AddressSpaceTag tag) {
+  return entry.tag.vmid == tag.vmid && (entry.global || entry.tag.asid == tag.asid);
+}
+
+/// The part of an entry's page around `input` that an array keeps as 2^shift bytes.
+inline TlbEntry piece_of(const TlbEntry& entry, Addr input, std::uint8_t shift) {
+  TlbEntry piece = entry;
+  piece.page_shift = shift;
+  piece.page = entry.output(input) & ~low_mask(shift);
+  return piece;
+}
+
+/// Whether the rights of all stages that an entry keeps allow an access, and no flag needs setting for it.
+bool grants(const TlbEntry& entry, std::span<const Stage> stages, const WalkRequest& wanted);
 
 class Tlb {
  public:

@@ -33,9 +33,14 @@ class Walker::Port {
     return answer.hint;
   }
 
-  void learned(const Learned& learned) { walker_.caches_.keep(job_.stages[learned.stage], learned, job_.tag); }
+  void learned(const Learned& learned) {
+    walker_.caches_.keep(job_.stages[learned.stage], learned, job_.tag);
+    if (learned.kind == Learned::Kind::table && learned.stage == 0) last_table_ = learned.table;
+  }
 
   Ps now() const { return now_; }
+  void wait_until(Ps time) { now_ = time; }
+  const std::optional<TablePointer>& last_table() const { return last_table_; }
 
  private:
   Walker& walker_;
@@ -43,21 +48,55 @@ class Walker::Port {
   TableMemory& memory_;
   Ps now_;
   Probe& level_;
+  std::optional<TablePointer> last_table_;
 };
 
+namespace {
+
+/// What a TLB keeps of a translation.
+TlbEntry entry_of(const Translation& translation, const WalkJob& job, Ps ready) {
+  TlbEntry entry{};
+  entry.page = translation.page();
+  entry.ready = ready;
+  entry.tag = job.tag;
+  entry.page_shift = translation.page_shift;
+  entry.program_shift = translation.stages[0].page_shift & 0x7f;  // 7 bits hold it
+  const bool ordinary = !job.request.allow_user_data && !job.request.execute_to_read;
+  entry.allowed =
+      static_cast<std::uint8_t>(ordinary ? TlbEntry::access_bit(job.request.access, job.request.privilege) : 0);
+  entry.global = translation.global();
+  entry.memory_type = translation.memory_type;
+  for (std::size_t stage = 0; stage < job.stages.size(); ++stage) {
+    entry.rights[stage] = translation.stages[stage].rights;
+  }
+  return entry;
+}
+
+}  // namespace
+
 Walker::Walker(const WalkerConfig& config, Ps period)
-    : caches_(config, period), slots_(config.slots), level_probes_(config.slots) {}
+    : place_(config.place),
+      own_reads_(config.own_reads),
+      caches_(config, period),
+      slots_(config.slots),
+      level_probes_(config.slots) {}
 
 WalkResult Walker::walk(const WalkJob& job, TableMemory& memory) {
   const Servers::Slot slot = slots_.acquire(job.at, typical_walk_);
   Probe& level = level_probes_[slot.server];
   Port port(*this, job, memory, slot.start, level);
   Walk walk(job.stages, job.request, Lookups::on);
-  const bool found = run_walk(walk, port);
-
   WalkResult result;
+  if (memory_walks_ == nullptr || !walk_in_memory(job, walk, port, result)) {
+    if (run_walk(walk, port)) {
+      result.entry = entry_of(walk.translation(), job, port.now());
+    } else {
+      result.fault = walk.fault();
+    }
+    result.done = port.now();
+    result.last_table = port.last_table();
+  }
   result.start = slot.start;
-  result.done = port.now();
   slots_.release(job.floor, slot, result.done);
   typical_walk_ = result.done - slot.start;
   ++walks_;
@@ -65,26 +104,42 @@ WalkResult Walker::walk(const WalkJob& job, TableMemory& memory) {
   latency_.record(result.done - slot.start);
   busy_probe_.during(slot.start, result.done);
   level.set(result.done, 0);
-  if (!found) {
-    ++faults_;
-    result.fault = walk.fault();
-    return result;
-  }
-  const Translation& translation = walk.translation();
-  result.entry.page = translation.page();
-  result.entry.ready = result.done;
-  result.entry.tag = job.tag;
-  result.entry.page_shift = translation.page_shift;
-  result.entry.program_shift = translation.stages[0].page_shift & 0x7f;  // 7 bits hold it
-  const bool ordinary = !job.request.allow_user_data && !job.request.execute_to_read;
-  result.entry.allowed =
-      static_cast<std::uint8_t>(ordinary ? TlbEntry::access_bit(job.request.access, job.request.privilege) : 0);
-  result.entry.global = translation.global();
-  result.entry.memory_type = translation.memory_type;
-  for (std::size_t stage = 0; stage < job.stages.size(); ++stage) {
-    result.entry.rights[stage] = translation.stages[stage].rights;
-  }
+  if (result.fault) ++faults_;
   return result;
+}
+
+// False if the walk is to be made here, from where `walk` and `port` are.
+bool Walker::walk_in_memory(const WalkJob& job, Walk& walk, Port& port, WalkResult& result) {
+  if (place_ == WalkerPlace::hybrid && begins_here(walk, port)) return false;
+  ++handed_;
+  const MemoryWalkOutcome outcome = memory_walks_->walk(job, port.now(), result);
+  port.wait_until(result.done);
+  if (outcome == MemoryWalkOutcome::fallback) {
+    ++fallbacks_;
+    return false;
+  }
+  result.entry.ready = result.done;
+  if (place_ == WalkerPlace::hybrid && result.last_table) {
+    caches_.keep(job.stages[0],
+                 {.kind = Learned::Kind::table,
+                  .stage = 0,
+                  .table_access = TableAccess::none,
+                  .input = job.request.address,
+                  .table = *result.last_table,
+                  .translation = {}},
+                 job.tag);
+  }
+  return true;
+}
+
+// Hybrid: whether the walk caches leave few enough tables of the first stage to read. The walk has then begun there.
+bool Walker::begins_here(Walk& walk, Port& port) const {
+  if (walk.step().kind != StepKind::lookup) return false;
+  const WalkHint hint = port.lookup(walk.step());
+  const auto* pointer = std::get_if<TablePointer>(&hint);
+  if (pointer == nullptr || pointer->level + 1u > own_reads_) return false;
+  walk.continue_at(*pointer);
+  return true;
 }
 
 void Walker::visit_stats(StatVisitor& v) {
@@ -95,6 +150,10 @@ void Walker::visit_stats(StatVisitor& v) {
   v.value("reads_per_walk", ratio(table_reads_, walks_), "", "page-table entries read per walk");
   v.counter("update_reads", update_reads_, kCount, "entries read again to get write permission for a flag");
   v.counter("updates", updates_, kCount, "accessed and dirty flags set");
+  if (memory_walks_ != nullptr) {
+    v.counter("handed", handed_, kCount, "walks handed to the walker in memory");
+    v.counter("fallbacks", fallbacks_, kCount, "of these, those that came back to be made here");
+  }
   v.counter("slot_wait", slot_wait_, kTimeInNs, "time misses waited for a free slot");
   v.distribution("latency", latency_, kTimeInNs, "of a walk, from its slot to its end");
   caches_.visit_stats(v);

@@ -29,6 +29,12 @@ const ConfigInfo& WalkerConfig::config_info() {
       ConfigBuilder<WalkerConfig>("walker",
                                   "The hardware page-table walkers of an MMU and the caches that shorten walks.")
           .field("slots", &WalkerConfig::slots, "walks at a time; more wait", in_range(1, 256))
+          .field("place", &WalkerConfig::place,
+                 "who walks: this walker, that of the memory that has the tables, or the latter only where walk caches "
+                 "leave more than own_reads table reads")
+          .field("own_reads", &WalkerConfig::own_reads, "hybrid: most table reads that this walker makes of a walk",
+                 in_range(1, kMaxLevels))
+          .field("fetch_data", &WalkerConfig::fetch_data, "walks in memory for a load bring the line of data as well")
           .field("walk_caches", &WalkerConfig::walk_caches, "caches of upper-level entries, one per level")
           .field("nested_tlb", &WalkerConfig::nested_tlb,
                  "cache of later stages' translations (guest to host physical)")

@@ -9,6 +9,8 @@
 #include <optional>
 #include <vector>
 
+#include <boost/describe/enum.hpp>
+
 #include "pagoda/base/assoc_config.h"
 
 namespace pagoda {
@@ -28,8 +30,19 @@ struct WalkCacheConfig {
   static const ConfigInfo& config_info();
 };
 
+/// Who makes the walks of an MMU.
+enum class WalkerPlace : std::uint8_t {
+  host,    ///< its own walker
+  memory,  ///< the walker of the memory that has the tables
+  hybrid   ///< its own where walk caches leave few tables to read, else that of the memory
+};
+BOOST_DESCRIBE_ENUM(WalkerPlace, host, memory, hybrid)
+
 struct WalkerConfig {
   std::uint32_t slots = 2;
+  WalkerPlace place = WalkerPlace::host;
+  std::uint32_t own_reads = 1;  ///< hybrid: the most table reads left for a walk to be made by the own walker
+  bool fetch_data = false;      ///< a walk in memory for a load is to bring the line as well
   std::vector<WalkCacheConfig> walk_caches{{.level = 1, .entries = 32, .ways = 4},
                                            {.level = 2, .entries = 4, .ways = 4},
                                            {.level = 3, .entries = 2, .ways = 2}};

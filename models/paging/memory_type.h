@@ -28,6 +28,12 @@ inline constexpr int kMemoryTypes = 13;
 
 std::string_view to_string(MemoryType type);
 
+/// Whether a processor's caches may keep what lies there.
+constexpr bool is_cacheable(MemoryType type) {
+  return type == MemoryType::platform || type == MemoryType::write_back || type == MemoryType::write_through ||
+         type == MemoryType::write_protected;
+}
+
 /// The more restrictive of two types; what stages combine to where no architecture says otherwise.
 MemoryType stricter(MemoryType a, MemoryType b);
 

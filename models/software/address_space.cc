@@ -9,7 +9,7 @@ namespace {
 
 constexpr Rights kAllRights = Rights::read | Rights::write | Rights::user | kExecuteBoth;
 
-Stage make_stage(const PageFormat& format, const StageControls& controls, ByteStore& store, FrameAllocator& frames) {
+Stage make_stage(const PageFormat& format, const StageControls& controls, ByteStore& store, FrameSource& frames) {
   const std::optional<Addr> root = PageTableEditor::make_root(format, store, frames);
   if (!root) throw UserError(fmt::format("there is no memory left for a {} page table", format.name()));
   return {.format = &format, .root = *root, .upper_root = *root, .controls = controls};
@@ -18,12 +18,12 @@ Stage make_stage(const PageFormat& format, const StageControls& controls, ByteSt
 }  // namespace
 
 AddressSpace::AddressSpace(const PageFormat& format, const StageControls& controls, const PagePolicy& policy,
-                           ByteStore& store, FrameAllocator& frames)
-    : stage_(make_stage(format, controls, store, frames)),
+                           ByteStore& store, FrameAllocator& frames, FrameSource* tables)
+    : stage_(make_stage(format, controls, store, tables != nullptr ? *tables : frames)),
       policy_(policy),
       store_(store),
       frames_(frames),
-      editor_(stage_, store, frames) {}
+      editor_(stage_, store, tables != nullptr ? *tables : frames) {}
 
 AddressSpace::Ensured AddressSpace::ensure(Addr input) {
   if (!stage_.format->accepts(stage_.canonical(input))) return {Outcome::out_of_range, {}};

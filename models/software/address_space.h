@@ -23,9 +23,10 @@ struct PagePolicy {
 
 class AddressSpace {
  public:
-  /// `store` and `frames` are those of the stage's output space. Throws UserError if there is no room for the root.
+  /// `store` and `frames` are those of the stage's output space; tables lie in frames of `tables`, if given. Throws
+  /// UserError if there is no room for the root.
   AddressSpace(const PageFormat& format, const StageControls& controls, const PagePolicy& policy, ByteStore& store,
-               FrameAllocator& frames);
+               FrameAllocator& frames, FrameSource* tables = nullptr);
 
   const Stage& stage() const { return stage_; }
   PageTableEditor& editor() { return editor_; }

@@ -70,9 +70,11 @@ std::uint64_t FrameAllocator::Sequence::permute(std::uint64_t value) const {
   return left << half_bits_ | right;
 }
 
-FrameAllocator::FrameAllocator(const FrameConfig& config, Addr begin, Addr end, std::uint64_t seed)
+FrameAllocator::FrameAllocator(const FrameConfig& config, Addr begin, Addr end, std::uint64_t seed,
+                               std::vector<FrameRange> kept)
     : begin_(begin),
       end_(end),
+      kept_(std::move(kept)),
       seed_(seed),
       whole_regions_(config.contiguity_1g),
       whole_blocks_(
@@ -136,7 +138,7 @@ std::optional<Addr> FrameAllocator::next_frame() {
     while (const auto number = frames_.next()) {
       const Addr frame = begin_ + (*number << kFrameShift);
       const std::uint64_t block = frame >> kBlockShift;
-      if (!whole_block(block) && block != set_aside_) return frame;
+      if (!whole_block(block) && block != set_aside_ && !touches_kept(frame, Addr{1} << kFrameShift)) return frame;
     }
   }
   return carve(broken_next_, broken_end_, std::uint64_t{1} << kFrameShift);

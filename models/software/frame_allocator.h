@@ -4,7 +4,7 @@
 // memory is still in whole 2 MiB and 1 GiB blocks, fixed by the seed. Single frames come from broken blocks; when there
 // are no more, the next whole block is broken and its frames go out one after the other. A request for a block finds
 // one or fails. Freed frames are handed out again. One block is set aside for runs of several frames (wide root
-// tables).
+// tables). Ranges that belong to somebody else (rows for page tables) are never handed out.
 // Does not model: compaction, NUMA, reclaim.
 //
 // Costs host memory for the blocks that have been touched, not for the memory managed.
@@ -35,10 +35,17 @@ struct FrameConfig {
   static const ConfigInfo& config_info();
 };
 
+/// [begin, end), both multiples of 4 KiB.
+struct FrameRange {
+  Addr begin;
+  Addr end;
+};
+
 class FrameAllocator final : public FrameSource {
  public:
-  /// Manages [begin, end), both multiples of 4 KiB.
-  FrameAllocator(const FrameConfig& config, Addr begin, Addr end, std::uint64_t seed);
+  /// Manages [begin, end), both multiples of 4 KiB, without the ranges `kept` for others.
+  FrameAllocator(const FrameConfig& config, Addr begin, Addr end, std::uint64_t seed,
+                 std::vector<FrameRange> kept = {});
 
   std::optional<Addr> allocate(std::uint64_t bytes) override;
   void release(Addr address, std::uint64_t bytes) override;
@@ -68,7 +75,15 @@ class FrameAllocator final : public FrameSource {
   bool whole_region(std::uint64_t region) const;
   bool whole_block(std::uint64_t block) const;
   bool untouched(std::uint64_t block) const { return !touched_.contains(block); }
-  bool inside(Addr address, std::uint64_t bytes) const { return address >= begin_ && address + bytes <= end_; }
+  bool inside(Addr address, std::uint64_t bytes) const {
+    return address >= begin_ && address + bytes <= end_ && !touches_kept(address, bytes);
+  }
+  bool touches_kept(Addr address, std::uint64_t bytes) const {
+    for (const FrameRange& range : kept_) {
+      if (address < range.end && range.begin < address + bytes) return true;
+    }
+    return false;
+  }
   std::optional<Addr> next_frame();
   std::optional<Addr> next_block();
   std::optional<Addr> next_region();
@@ -76,6 +91,7 @@ class FrameAllocator final : public FrameSource {
 
   Addr begin_;
   Addr end_;
+  std::vector<FrameRange> kept_;
   std::uint64_t seed_;
   double whole_regions_;  // probability of a region
   double whole_blocks_;   // probability of a block outside whole regions

@@ -31,13 +31,14 @@ double page_chance(std::uint64_t seed, Addr page) {
 }  // namespace
 
 Os::Os(const sc_core::sc_module_name& name, const OsConfig& config, const std::vector<HypervisorConfig>& hypervisors,
-       PhysicalMemory& memory, std::uint64_t seed)
+       PhysicalMemory& memory, std::uint64_t seed, const TablePlacement& tables)
     : Module(name),
       config_(validated(config, this->name())),
       seed_(seed),
       physical_(memory),
       physical_frames_(hypervisors.empty() ? config.frames : hypervisors.back().frames, memory_begin(memory),
-                       memory.base() + memory.size(), seed),
+                       memory.base() + memory.size(), seed, tables.kept),
+      table_frames_(tables.frames),
       machines_(hypervisors.size()) {
   ByteStore* store = &physical_;
   FrameAllocator* frames = &physical_frames_;
@@ -45,9 +46,11 @@ Os::Os(const sc_core::sc_module_name& name, const OsConfig& config, const std::v
     Machine& machine = machines_[i];
     machine.config = validated(hypervisors[i], this->name());
     const PageFormat& format = *find_page_format(machine.config.format);
+    const bool is_last = i + 1 == hypervisors.size();
     machine.space =
         std::make_unique<AddressSpace>(format, controls_for(format, machine.config.flags),
-                                       policy_for(machine.config.page_size, machine.config.flags), *store, *frames);
+                                       policy_for(machine.config.page_size, machine.config.flags), *store, *frames,
+                                       is_last ? frames_for_tables(0) : nullptr);
     machine.store = std::make_unique<NestedStore>(*machine.space, *store);
     const FrameConfig& guest_frames = i == 0 ? config.frames : hypervisors[i - 1].frames;
     machine.frames =
@@ -63,13 +66,19 @@ Os::Os(const sc_core::sc_module_name& name, const OsConfig& config, const std::v
 
 Os::~Os() = default;
 
+// Null: anywhere.
+FrameSource* Os::frames_for_tables(std::size_t space) const {
+  return table_frames_.empty() ? nullptr : table_frames_[space % table_frames_.size()];
+}
+
 Os::ProcessId Os::create_process() {
   const PageFormat& format = *find_page_format(config_.format);
   ByteStore& store = machines_.empty() ? static_cast<ByteStore&>(physical_) : *machines_.front().store;
   FrameAllocator& frames = machines_.empty() ? physical_frames_ : *machines_.front().frames;
   Process process;
   process.space = std::make_unique<AddressSpace>(format, controls_for(format, config_.flags),
-                                                 policy_for(config_.page_size, config_.flags), store, frames);
+                                                 policy_for(config_.page_size, config_.flags), store, frames,
+                                                 machines_.empty() ? frames_for_tables(processes_.size()) : nullptr);
   process.asid = static_cast<std::uint32_t>(processes_.size() + 1);
   processes_.push_back(std::move(process));
   return processes_.size() - 1;

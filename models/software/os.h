@@ -24,11 +24,17 @@
 
 namespace pagoda {
 
+/// Where the tables of the stage that translates to physical addresses lie.
+struct TablePlacement {
+  std::vector<FrameSource*> frames;  ///< for the tables of one address space after the other, in turn; none: anywhere
+  std::vector<FrameRange> kept;      ///< what those frames come from, and nothing else lies in
+};
+
 class Os : public Module, public FaultHandler {
  public:
   /// `hypervisors`: innermost (the guest's own) first.
   Os(const sc_core::sc_module_name& name, const OsConfig& config, const std::vector<HypervisorConfig>& hypervisors,
-     PhysicalMemory& memory, std::uint64_t seed);
+     PhysicalMemory& memory, std::uint64_t seed, const TablePlacement& tables = {});
   ~Os() override;
 
   using ProcessId = std::size_t;
@@ -77,6 +83,7 @@ class Os : public Module, public FaultHandler {
     std::unique_ptr<FrameAllocator> frames;
   };
 
+  FrameSource* frames_for_tables(std::size_t space) const;
   Process& process_of(const Processor& processor);
   static bool is_held(const Process& process, Addr address);
   AddressSpace::Ensured touch(Process& process, Addr address);
@@ -93,6 +100,7 @@ class Os : public Module, public FaultHandler {
   std::uint64_t seed_;
   MemoryStore physical_;
   FrameAllocator physical_frames_;
+  std::vector<FrameSource*> table_frames_;
   std::vector<Machine> machines_;  // innermost first
   std::vector<Process> processes_;
   std::uint64_t minor_faults_ = 0, major_faults_ = 0, flag_faults_ = 0, protection_faults_ = 0, spurious_faults_ = 0;

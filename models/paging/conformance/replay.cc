@@ -1,7 +1,6 @@
 #include "pagoda/paging/conformance/replay.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 
 #include <fmt/format.h>
@@ -9,8 +8,18 @@
 namespace pagoda {
 namespace {
 
-const std::array kCpuKinds{VectorKind{"riscv-mmu vectors v1", "S, R, M, XR, XW, XP, Q", make_riscv_mmu_replayer},
-                           VectorKind{"x86-64 vectors v1", "S, M, XR, XW, XP, Q", make_x86_64_replayer}};
+/// The walk itself.
+class PlainWalk final : public CpuUnderTest {
+ public:
+  CpuTranslation translate(std::span<const Stage> stages, const WalkRequest& request, VectorMemory& memory) override {
+    Walk walk(stages, request);
+    const bool done = run_walk(walk, memory);
+    return {.done = done,
+            .output = done ? walk.translation().output : 0,
+            .fault = done ? Fault{} : walk.fault(),
+            .reads = memory.reads()};
+  }
+};
 
 std::string list_updates(std::span<const VectorUpdate> updates) {
   std::string text = "[";
@@ -83,7 +92,15 @@ bool VectorReplayer::record(std::string_view /*tag*/, VectorReader& /*reader*/, 
   return false;
 }
 
-std::span<const VectorKind> cpu_vector_kinds() { return kCpuKinds; }
+std::vector<VectorKind> cpu_vector_kinds(const MakeCpu& make) {
+  return {{"riscv-mmu vectors v1", "S, R, M, XR, XW, XP, Q", [make] { return make_riscv_mmu_replayer(make()); }},
+          {"x86-64 vectors v1", "S, M, XR, XW, XP, Q", [make] { return make_x86_64_replayer(make()); }}};
+}
+
+std::span<const VectorKind> cpu_vector_kinds() {
+  static const std::vector<VectorKind> kinds = cpu_vector_kinds([] { return std::make_unique<PlainWalk>(); });
+  return kinds;
+}
 
 std::vector<VectorUpdate> take_updates(VectorReader& reader, std::uint64_t longest_list) {
   const std::uint64_t count = reader.dec("nup", longest_list);

@@ -14,8 +14,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "pagoda/paging/conformance/vector_file.h"
+#include "pagoda/paging/walk.h"
 
 namespace pagoda {
 
@@ -75,8 +77,26 @@ struct VectorKind {
   std::function<std::unique_ptr<VectorReplayer>()> make;
 };
 
-/// `riscv-mmu vectors v1` and `x86-64 vectors v1`.
+/// What became of a request of a CPU's.
+struct CpuTranslation {
+  bool done = false;
+  Addr output = 0;          ///< if done
+  Fault fault{};            ///< if not
+  std::uint64_t reads = 0;  ///< of table entries, without those made only for an update
+};
+
+/// Who translates a CPU's addresses. Updates of entries go to `memory`.
+class CpuUnderTest {
+ public:
+  virtual ~CpuUnderTest() = default;
+  virtual CpuTranslation translate(std::span<const Stage> stages, const WalkRequest& request,
+                                   VectorMemory& memory) = 0;
+};
+using MakeCpu = std::function<std::unique_ptr<CpuUnderTest>()>;
+
+/// `riscv-mmu vectors v1` and `x86-64 vectors v1`, put to the walk itself or to what `make` makes.
 std::span<const VectorKind> cpu_vector_kinds();
+std::vector<VectorKind> cpu_vector_kinds(const MakeCpu& make);
 
 /// Throws UserError if the file is of no kind, malformed or without any request.
 ReplaySummary replay_vectors(std::istream& input, const std::string& name, std::span<const VectorKind> kinds,
@@ -85,7 +105,7 @@ ReplaySummary replay_vectors(std::istream& input, const std::string& name, std::
 /// Takes `nup {addr old new}*` up to the end of the line. `longest_list` is where the file stops listing.
 std::vector<VectorUpdate> take_updates(VectorReader& reader, std::uint64_t longest_list);
 
-std::unique_ptr<VectorReplayer> make_riscv_mmu_replayer();
-std::unique_ptr<VectorReplayer> make_x86_64_replayer();
+std::unique_ptr<VectorReplayer> make_riscv_mmu_replayer(std::unique_ptr<CpuUnderTest> cpu);
+std::unique_ptr<VectorReplayer> make_x86_64_replayer(std::unique_ptr<CpuUnderTest> cpu);
 
 }  // namespace pagoda

@@ -66,6 +66,8 @@ void set_root(VectorReader& reader, std::string_view what, std::uint64_t atp, bo
 
 class RiscvMmuReplayer : public VectorReplayer {
  public:
+  explicit RiscvMmuReplayer(std::unique_ptr<CpuUnderTest> cpu) : cpu_(std::move(cpu)) {}
+
   void section(VectorReader& reader) override {
     const std::string_view isa = reader.word("isa");
     if (!isa.starts_with("rv64")) reader.refuse("isa is not a 64-bit one", "rv64..., extensions separated by _");
@@ -150,22 +152,21 @@ class RiscvMmuReplayer : public VectorReplayer {
     return expected;
   }
 
-  static VectorVerdict compare(const Expected& expected, VectorMemory& memory, std::span<const Stage> stages,
-                               const WalkRequest& request) {
-    Walk walk(stages, request);
-    const bool done = run_walk(walk, memory);
-    const RiscvTrap trap = riscv_trap(done ? Fault{} : walk.fault());
+  VectorVerdict compare(const Expected& expected, VectorMemory& memory, std::span<const Stage> stages,
+                        const WalkRequest& request) {
+    const CpuTranslation got = cpu_->translate(stages, request, memory);
+    const RiscvTrap trap = riscv_trap(got.fault);
     VectorVerdict verdict;
     verdict.dec("cause", expected.cause, trap.cause);
-    verdict.hex("pa", expected.pa, done ? walk.translation().output : 0);
+    verdict.hex("pa", expected.pa, got.output);
     verdict.hex("tval", expected.tval, trap.tval);
     verdict.hex("tval2", expected.tval2, trap.tval2);
     verdict.hex("implicit", expected.implicit, trap.tinst);
-    if (done && expected.cause == 0 && expected.reads != memory.reads()) {
-      if (reference_may_count(expected.reads, memory, stages)) {
+    if (got.done && expected.cause == 0 && expected.reads != got.reads) {
+      if (reference_may_count(expected.reads, got.reads, memory, stages)) {
         verdict.depart("the reference counted an entry that is read again once");
       } else {
-        verdict.dec("nrd", expected.reads, memory.reads());
+        verdict.dec("nrd", expected.reads, got.reads);
       }
     }
     verdict.updates(expected.updates, memory.updates(), true);
@@ -174,18 +175,22 @@ class RiscvMmuReplayer : public VectorReplayer {
 
   // A two-stage walk reads entries of the second stage again for each table of the first. The reference of some files
   // counts most of those once, and the reads it makes to get write permission for an update.
-  static bool reference_may_count(std::uint64_t reads, const VectorMemory& memory, std::span<const Stage> stages) {
+  static bool reference_may_count(std::uint64_t reads, std::uint64_t made, const VectorMemory& memory,
+                                  std::span<const Stage> stages) {
     const bool nested = stages.size() == 2 && stages[0].format != nullptr && stages[1].format != nullptr;
     if (!nested) return false;
     const std::uint64_t for_updates = memory.updates().size() * stages[1].format->levels;
-    return reads >= memory.entries_read() && reads <= memory.reads() + for_updates;
+    return reads >= memory.entries_read() && reads <= made + for_updates;
   }
 
+  std::unique_ptr<CpuUnderTest> cpu_;
   Isa isa_;
 };
 
 }  // namespace
 
-std::unique_ptr<VectorReplayer> make_riscv_mmu_replayer() { return std::make_unique<RiscvMmuReplayer>(); }
+std::unique_ptr<VectorReplayer> make_riscv_mmu_replayer(std::unique_ptr<CpuUnderTest> cpu) {
+  return std::make_unique<RiscvMmuReplayer>(std::move(cpu));
+}
 
 }  // namespace pagoda

@@ -16,6 +16,8 @@ enum X86Flags : std::uint64_t { kWp = 1, kSmep = 2, kSmap = 4, kNxe = 8, kAc = 1
 
 class X86Replayer : public VectorReplayer {
  public:
+  explicit X86Replayer(std::unique_ptr<CpuUnderTest> cpu) : cpu_(std::move(cpu)) {}
+
   void section(VectorReader& reader) override {
     format_ = find_page_format(reader.letter("levels", "45") == '4' ? "x86-64-4" : "x86-64-5");
   }
@@ -41,27 +43,29 @@ class X86Replayer : public VectorReplayer {
   }
 
  private:
-  static void compare(VectorReader& reader, VectorMemory& memory, VectorVerdict& verdict, const Stage& stage,
-                      const WalkRequest& request) {
+  void compare(VectorReader& reader, VectorMemory& memory, VectorVerdict& verdict, const Stage& stage,
+               const WalkRequest& request) {
     const std::uint64_t vector = reader.dec("vector", 31);
     const std::uint64_t error_code = reader.hex("errcode");
     const std::uint64_t pa = reader.hex("pa");
     const std::vector<VectorUpdate> updates = take_updates(reader, kLongestUpdateList);
 
-    Walk walk({&stage, 1}, request);
-    const bool done = run_walk(walk, memory);
-    const X86Exception exception = x86_exception(done ? Fault{} : walk.fault(), stage.controls.x86);
+    const CpuTranslation got = cpu_->translate({&stage, 1}, request, memory);
+    const X86Exception exception = x86_exception(got.fault, stage.controls.x86);
     verdict.dec("vector", vector, exception.vector);
     verdict.hex("errcode", error_code, exception.error_code);
-    verdict.hex("pa", pa, done ? walk.translation().output : 0);
+    verdict.hex("pa", pa, got.output);
     verdict.updates(updates, memory.updates(), updates.size() < kLongestUpdateList);
   }
 
+  std::unique_ptr<CpuUnderTest> cpu_;
   const PageFormat* format_ = nullptr;
 };
 
 }  // namespace
 
-std::unique_ptr<VectorReplayer> make_x86_64_replayer() { return std::make_unique<X86Replayer>(); }
+std::unique_ptr<VectorReplayer> make_x86_64_replayer(std::unique_ptr<CpuUnderTest> cpu) {
+  return std::make_unique<X86Replayer>(std::move(cpu));
+}
 
 }  // namespace pagoda

@@ -13,7 +13,7 @@ namespace {
 
 using Kind = DramCommand::Kind;
 
-constexpr std::array<const char*, 5> kKindNames{"ACT", "PRE", "RD", "WR", "REF"};
+constexpr std::array<const char*, 7> kKindNames{"ACT", "PRE", "RD", "WR", "REF", "use", "transfer"};
 
 std::string text(const DramCommand& command) {
   const DramAddress& at = command.where;
@@ -52,6 +52,8 @@ class Checker {
         case Kind::activate: activate(command); break;
         case Kind::precharge: precharge(command); break;
         case Kind::refresh: refresh(command); break;
+        case Kind::use: use(command); break;
+        case Kind::transfer: bus(command); break;
         default: column(command); break;
       }
       seen_[command.where.channel].push_back(command);
@@ -121,15 +123,27 @@ class Checker {
     refreshed(command) = command.time;
   }
 
+  void use(const DramCommand& command) {
+    Bank& self = bank(command);
+    require(self.row == command.where.row, "use of a row that is not open");
+    apart(self.activate, timings_.t_rcd, "tRCD");
+  }
+
   void column(const DramCommand& command) {
     const bool write = command.kind == Kind::write;
     Bank& self = bank(command);
     require(self.row == command.where.row, "column command to a row that is not open");
     apart(self.activate, write ? timings_.t_rcd_wr : timings_.t_rcd, "tRCD");
     (write ? self.write : self.read) = command.time;
+    bus(command);
+  }
+
+  /// What shares the channel's buses with others.
+  void bus(const DramCommand& command) {
     const auto& seen = seen_[command.where.channel];
     for (auto other = seen.rbegin(); other != seen.rend() && other->time + kMicrosecond > command.time; ++other) {
-      if (other->kind == Kind::read || other->kind == Kind::write) after_column(*other, command);
+      const bool carries = other->kind == Kind::read || other->kind == Kind::write || other->kind == Kind::transfer;
+      if (carries) after_column(*other, command);
     }
   }
 
@@ -157,10 +171,10 @@ class Checker {
     };
     Ps early = data(first);
     Ps late = data(second);
-    bool read_to_write = first.kind == Kind::read && second.kind == Kind::write;
+    bool read_to_write = first.kind != Kind::write && second.kind == Kind::write;
     if (late < early) {
       std::swap(early, late);
-      read_to_write = first.kind == Kind::write && second.kind == Kind::read;
+      read_to_write = first.kind == Kind::write && second.kind != Kind::write;
     }
     require(late >= early + burst_, "data bus taken twice");
     if (!same_rank) require(late >= early + burst_ + least(timings_.t_rtrs, timings_), "tRTRS");
