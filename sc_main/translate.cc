@@ -48,7 +48,8 @@ int translate(const std::string& file, UnderTest what) {
   ByteStreamBuffer buffer(bytes);
   std::istream input(&buffer);
   input.exceptions(std::ios::badbit);  // what the decompressor finds wrong is to reach the user
-  const ReplaySummary done = replay_vectors(input, file, kinds_for(what), [](const std::string& line) { fmt::print("{}\n", line); });
+  const ReplaySummary done =
+      replay_vectors(input, file, kinds_for(what), [](const std::string& line) { fmt::print("{}\n", line); });
   for (const auto& [departure, count] : done.departures) {
     fmt::print("{} of the passed agree knowing that {} (the specification says otherwise)\n", count, departure);
   }
@@ -77,9 +78,7 @@ void add_translate(CLI::App& app, Command& chosen) {
       ->excludes("--timed");
   command->callback([file, timed, array, &chosen] {
     chosen = [file, timed, array] {
-      return translate(*file, *timed   ? UnderTest::timed_iommu
-                              : *array ? UnderTest::walk_array
-                                       : UnderTest::functional);
+      return translate(*file, *timed ? UnderTest::timed_iommu : *array ? UnderTest::walk_array : UnderTest::functional);
     };
   });
 }

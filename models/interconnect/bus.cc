@@ -63,10 +63,10 @@ void Bus::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay
   }
   const AttributesOf owner(payload);
   TimeSplit& time = owner->time;
-  const std::uint64_t bytes = payload.get_data_length();
-  delay = delay_until(enter(bytes, payload.is_write(), local_time(delay), time));
+  delay = delay_until(enter(payload.get_data_length(), payload.is_write(), local_time(delay), time));
   out[range->output]->b_transport(payload, delay);
-  if (payload.is_read()) delay = delay_until(carry(bytes, local_time(delay), time));
+  // What the answer to a read brings, or to a command: the target has said how much.
+  if (!payload.is_write()) delay = delay_until(carry(payload.get_data_length(), local_time(delay), time));
 }
 
 // Takes a request on, with the data of a write; when it reaches the target.

@@ -22,6 +22,8 @@ enum class DramOutcome : std::uint8_t {
 };
 
 /// Whether a burst with this outcome had its row opened.
-inline bool opens_row(DramOutcome outcome) { return outcome == DramOutcome::closed || outcome == DramOutcome::conflict; }
+inline bool opens_row(DramOutcome outcome) {
+  return outcome == DramOutcome::closed || outcome == DramOutcome::conflict;
+}
 
 }  // namespace pagoda

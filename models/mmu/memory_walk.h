@@ -33,10 +33,10 @@ enum class MemoryWalkOutcome : std::uint8_t {
 enum class LookupOperation : std::uint8_t { read, set_bits, clear_bits, exchange, add };
 
 struct TableLookup {
-  Addr table = 0;            ///< of 8-byte entries
+  Addr table = 0;  ///< of 8-byte entries
   std::uint64_t entries = 0;
-  Addr key = 0;              ///< a physical address: entry number (key >> shift) - (first >> shift)
-  Addr first = 0;            ///< the key of entry 0
+  Addr key = 0;    ///< a physical address: entry number (key >> shift) - (first >> shift)
+  Addr first = 0;  ///< the key of entry 0
   std::uint8_t shift = 12;
   LookupOperation operation = LookupOperation::read;
   std::uint64_t operand = 0;
@@ -47,7 +47,7 @@ struct MemoryWalkCommand : tlm::tlm_extension<MemoryWalkCommand> {
   enum class Kind : std::uint8_t { walk, invalidate, lookup };
 
   Kind kind = Kind::walk;
-  WalkJob job{};                ///< a walk; its stages outlive the call
+  WalkJob job{};  ///< a walk; its stages outlive the call
   TlbInvalidation invalidation{};
   TableLookup lookup{};
 

@@ -333,9 +333,8 @@ Mmu::Verdict Mmu::judge(TlbEntry& entry, const WalkRequest& wanted) const {
   }
   const Stage& stage = context_.stages.front();
   const Rights rights = entry.rights[0];
-  const bool own_stage_grants =
-      stage.format == nullptr ||
-      check(*stage.format, stage.controls, rights, stage_access(wanted, 0, rights)) == FaultCause::none;
+  const bool own_stage_grants = stage.format == nullptr || check(*stage.format, stage.controls, rights,
+                                                                 stage_access(wanted, 0, rights)) == FaultCause::none;
   return own_stage_grants ? Verdict::ask_memory : Verdict::refused;
 }
 

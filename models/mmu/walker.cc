@@ -85,17 +85,9 @@ WalkResult Walker::walk(const WalkJob& job, TableMemory& memory) {
   const Servers::Slot slot = slots_.acquire(job.at, typical_walk_);
   Probe& level = level_probes_[slot.server];
   Port port(*this, job, memory, slot.start, level);
-  Walk walk(job.stages, job.request, Lookups::on);
   WalkResult result;
-  if (memory_walks_ == nullptr || !walk_in_memory(job, walk, port, result)) {
-    if (run_walk(walk, port)) {
-      result.entry = entry_of(walk.translation(), job, port.now());
-    } else {
-      result.fault = walk.fault();
-    }
-    result.done = port.now();
-    result.last_table = port.last_table();
-  }
+  const bool handed = memory_walks_ != nullptr && place_ == WalkerPlace::memory && hand_over(job, port, result);
+  if (!handed) walk_here(job, port, result);
   result.start = slot.start;
   slots_.release(job.floor, slot, result.done);
   typical_walk_ = result.done - slot.start;
@@ -108,9 +100,21 @@ WalkResult Walker::walk(const WalkJob& job, TableMemory& memory) {
   return result;
 }
 
-// False if the walk is to be made here, from where `walk` and `port` are.
-bool Walker::walk_in_memory(const WalkJob& job, Walk& walk, Port& port, WalkResult& result) {
-  if (place_ == WalkerPlace::hybrid && begins_here(walk, port)) return false;
+void Walker::walk_here(const WalkJob& job, Port& port, WalkResult& result) {
+  Walk walk(job.stages, job.request, Lookups::on);
+  const bool hybrid = memory_walks_ != nullptr && place_ == WalkerPlace::hybrid;
+  if (hybrid && !begins_here(walk, port) && hand_over(job, port, result)) return;
+  if (run_walk(walk, port)) {
+    result.entry = entry_of(walk.translation(), job, port.now());
+  } else {
+    result.fault = walk.fault();
+  }
+  result.done = port.now();
+  result.last_table = port.last_table();
+}
+
+// Has the walk made in memory; false if it came back to be made here.
+bool Walker::hand_over(const WalkJob& job, Port& port, WalkResult& result) {
   ++handed_;
   const MemoryWalkOutcome outcome = memory_walks_->walk(job, port.now(), result);
   port.wait_until(result.done);

@@ -59,7 +59,8 @@ class Walker {
  private:
   class Port;
 
-  bool walk_in_memory(const WalkJob& job, Walk& walk, Port& port, WalkResult& result);
+  void walk_here(const WalkJob& job, Port& port, WalkResult& result);
+  bool hand_over(const WalkJob& job, Port& port, WalkResult& result);
   bool begins_here(Walk& walk, Port& port) const;
 
   WalkerPlace place_;

@@ -12,8 +12,8 @@ std::array<std::uint64_t, 4> words_of(Addr input, const TlbEntry& entry) {
   std::array<std::uint64_t, 4> words{};
   words[0] = (input & ~low_mask(kPageShift)) | std::uint64_t{entry.program_shift} << kProgramShift | kValid;
   words[1] = entry.tag.asid | std::uint64_t{entry.tag.vmid} << 32;
-  words[2] = (entry.output(input) & ~low_mask(kPageShift)) | entry.page_shift |
-             std::uint64_t{entry.global} << kGlobal | static_cast<std::uint64_t>(entry.memory_type) << kMemoryType;
+  words[2] = (entry.output(input) & ~low_mask(kPageShift)) | entry.page_shift | std::uint64_t{entry.global} << kGlobal |
+             static_cast<std::uint64_t>(entry.memory_type) << kMemoryType;
   for (std::size_t stage = 0; stage < entry.rights.size(); ++stage) {
     words[3] |= static_cast<std::uint64_t>(entry.rights[stage]) << 8 * stage;
   }

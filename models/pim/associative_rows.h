@@ -40,7 +40,9 @@ class AssociativeRows {
   using Words = std::array<std::uint64_t, 4>;
 
   std::uint32_t row_of(Addr input) const;
-  Addr place(std::uint32_t row, std::uint32_t index) const { return site_.rows.associative_entry(channel_, row, index); }
+  Addr place(std::uint32_t row, std::uint32_t index) const {
+    return site_.rows.associative_entry(channel_, row, index);
+  }
   Words load(Addr address) const;
   void clear(Addr address) { site_.bytes.store(address, 0); }
   DramUsedRow use(std::uint32_t row, bool write, Ps hold, WalkTables& tables, Ps at);
@@ -48,7 +50,7 @@ class AssociativeRows {
   AssociativeRowsConfig config_;
   WalkTablesSite site_;
   std::uint32_t channel_;
-  Ps compare_;  ///< of all bits
+  Ps compare_;                             ///< of all bits
   std::vector<std::uint32_t> next_place_;  // by row
   std::uint64_t hits_ = 0, misses_ = 0, multiple_ = 0, inserts_ = 0, invalidated_ = 0, searches_ = 0;
 };

@@ -50,10 +50,10 @@ struct TableRowsConfig {
 
 /// Rows used as a cache of translations, searched by comparing all tags of a row at once.
 struct AssociativeRowsConfig {
-  std::uint32_t rows = 16;                       ///< of a channel; a page's translation can lie in one of them
-  std::uint32_t tag_bits = 68;                   ///< compared: 36 of the page's number, 16 of ASID and VMID each
-  Latency compare_bit = Latency::cycles(1);      ///< per bit of the tag
-  Energy compare_energy{5.5e-9 / 1024};          ///< per byte of the row
+  std::uint32_t rows = 16;                   ///< of a channel; a page's translation can lie in one of them
+  std::uint32_t tag_bits = 68;               ///< compared: 36 of the page's number, 16 of ASID and VMID each
+  Latency compare_bit = Latency::cycles(1);  ///< per bit of the tag
+  Energy compare_energy{5.5e-9 / 1024};      ///< per byte of the row
 
   static const ConfigInfo& config_info();
 };
@@ -63,8 +63,8 @@ struct MemoryWalkerConfig {
   std::uint32_t slots = 16;  ///< walks at a time
   std::uint32_t queue = 32;  ///< commands taken in, those being worked on included; more wait on the link
   TableRowsConfig tables;
-  std::optional<Latency> select;          ///< of an entry in the sense amplifiers; tCCD_L if not given
-  Latency decode = Latency::cycles(1);    ///< of an entry, by the sequencer
+  std::optional<Latency> select;        ///< of an entry in the sense amplifiers; tCCD_L if not given
+  Latency decode = Latency::cycles(1);  ///< of an entry, by the sequencer
   std::optional<TlbConfig> buffer = TlbConfig{.entries = 64, .ways = 4, .latency = Latency::cycles(1), .ports = 1};
   std::optional<AssociativeRowsConfig> associative;
   std::vector<WalkCacheConfig> walk_caches{};

@@ -29,7 +29,8 @@ void ResultBuffer::on_write(Addr address, std::uint64_t bytes) {
   overwritten_ += pages_.erase_if([&](Addr, const Entry& entry) {
     if (entry.sources > kSources) return true;
     const auto end = entry.from.begin() + entry.sources;
-    return std::any_of(entry.from.begin(), end, [&](Addr from) { return from + 8 > address && from < address + bytes; });
+    return std::any_of(entry.from.begin(), end,
+                       [&](Addr from) { return from + 8 > address && from < address + bytes; });
   });
 }
 

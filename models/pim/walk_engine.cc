@@ -71,7 +71,8 @@ Ps WalkEngine::enter(Ps at, Ps floor) {
 // Sends the record; when it is at the requester's port. The command's place in the queue is free then.
 Ps WalkEngine::answer(MemoryWalkOutcome outcome, MemoryWalkCommand& command, Addr near, Ps at) {
   ++outcomes_[static_cast<std::size_t>(outcome)];
-  link_bytes_ += kCommandBytes + MemoryWalkCommand::kRecordBytes + (command.result.with_data ? command.job.data_bytes : 0);
+  link_bytes_ +=
+      kCommandBytes + MemoryWalkCommand::kRecordBytes + (command.result.with_data ? command.job.data_bytes : 0);
   const Ps done = in_array_ ? site_.dram.transfer(near - site_.base, at) : at + site_.dram.backend();
   if (in_array_) ++transfers_;
   queue_.release(command.job.floor, place_, done);

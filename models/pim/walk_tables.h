@@ -23,11 +23,11 @@ namespace pagoda {
 
 /// What walks have done to the DRAM.
 struct WalkTableCounters {
-  std::uint64_t reads = 0;       ///< of entries
-  std::uint64_t writes = 0;      ///< flags set
-  std::uint64_t activates = 0;   ///< rows opened
-  std::uint64_t bursts = 0;      ///< of table entries over the channel
-  Ps bank_time = 0;              ///< taken of banks
+  std::uint64_t reads = 0;      ///< of entries
+  std::uint64_t writes = 0;     ///< flags set
+  std::uint64_t activates = 0;  ///< rows opened
+  std::uint64_t bursts = 0;     ///< of table entries over the channel
+  Ps bank_time = 0;             ///< taken of banks
 
   WalkTableCounters& operator+=(const WalkTableCounters& other) {
     reads += other.reads;
@@ -72,7 +72,9 @@ class WalkTables final : public TableMemory {
   void visit_probes(ProbeVisitor& visitor);
 
  private:
-  bool reachable(Addr address) const { return site_.rows.reaches(address) && site_.rows.channel_of(address) == channel_; }
+  bool reachable(Addr address) const {
+    return site_.rows.reaches(address) && site_.rows.channel_of(address) == channel_;
+  }
   Ps use(Addr address, bool write, Ps at);
 
   WalkTablesSite site_;

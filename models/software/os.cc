@@ -47,10 +47,9 @@ Os::Os(const sc_core::sc_module_name& name, const OsConfig& config, const std::v
     machine.config = validated(hypervisors[i], this->name());
     const PageFormat& format = *find_page_format(machine.config.format);
     const bool is_last = i + 1 == hypervisors.size();
-    machine.space =
-        std::make_unique<AddressSpace>(format, controls_for(format, machine.config.flags),
-                                       policy_for(machine.config.page_size, machine.config.flags), *store, *frames,
-                                       is_last ? frames_for_tables(0) : nullptr);
+    machine.space = std::make_unique<AddressSpace>(format, controls_for(format, machine.config.flags),
+                                                   policy_for(machine.config.page_size, machine.config.flags), *store,
+                                                   *frames, is_last ? frames_for_tables(0) : nullptr);
     machine.store = std::make_unique<NestedStore>(*machine.space, *store);
     const FrameConfig& guest_frames = i == 0 ? config.frames : hypervisors[i - 1].frames;
     machine.frames =

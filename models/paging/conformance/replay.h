@@ -89,8 +89,7 @@ struct CpuTranslation {
 class CpuUnderTest {
  public:
   virtual ~CpuUnderTest() = default;
-  virtual CpuTranslation translate(std::span<const Stage> stages, const WalkRequest& request,
-                                   VectorMemory& memory) = 0;
+  virtual CpuTranslation translate(std::span<const Stage> stages, const WalkRequest& request, VectorMemory& memory) = 0;
 };
 using MakeCpu = std::function<std::unique_ptr<CpuUnderTest>()>;
 
