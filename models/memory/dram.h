@@ -37,6 +37,8 @@ class Dram : public Module, private TimedTarget {
   /// Once, before the simulation starts.
   void attach(DramCompanion& companion) { companion_ = &companion; }
   DramTiming& timing() { return timing_; }
+  /// Accounts for what its companion has moved over the channel.
+  void count_inside(Origin origin, std::uint64_t bytes) { bytes_by_origin_[static_cast<std::size_t>(origin)] += bytes; }
   Addr base() const { return base_; }
   /// Rows that reads for walks have opened so far.
   std::uint64_t walk_activates() const { return walk_activates_; }

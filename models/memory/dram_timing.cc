@@ -114,7 +114,11 @@ DramTiming::InsideAccess DramTiming::access_inside(Addr address, bool write, Ps 
   DramBurst burst;
   DramChannel& channel = route(address >> burst_shift_, burst);
   const Clock clock = clocks_.edge_after(at);
-  if (write) return {clocks_.time_of(channel.write(burst, clock)), DramOutcome::queued};
+  if (write) {
+    totals_.bytes_written += std::uint64_t{1} << burst_shift_;
+    return {clocks_.time_of(channel.write(burst, clock)), DramOutcome::queued};
+  }
+  totals_.bytes_read += std::uint64_t{1} << burst_shift_;
   const DramChannel::ReadResult read = channel.read(burst, clock);
   return {clocks_.time_of(read.data_end), read.outcome};
 }

@@ -54,8 +54,8 @@ struct MemoryWalkCommand : tlm::tlm_extension<MemoryWalkCommand> {
   MemoryWalkOutcome outcome = MemoryWalkOutcome::fallback;  ///< of a walk
   WalkResult result{};
 
-  /// Bytes of an answer's record: address with size and memory type, rights of every stage.
-  static constexpr unsigned kRecordBytes = 16;
+  /// Bytes of an answer's record: address with size and memory type, rights of every stage, the last table.
+  static constexpr unsigned kRecordBytes = 24;
 
   tlm::tlm_extension_base* clone() const override { return new MemoryWalkCommand(*this); }
   void copy_from(const tlm::tlm_extension_base& other) override {

@@ -8,6 +8,7 @@ MemoryWalker::MemoryWalker(const sc_core::sc_module_name& name, const MemoryWalk
                            PhysicalMemory& memory)
     : Module(name),
       config_(validated(config, this->name())),
+      dram_(dram),
       rows_(config_, dram.timing().config(), dram.timing().address_map(), dram.base()),
       bytes_(memory),
       copies_(config_.tables.everywhere ? dram.base() : rows_.begin(),
@@ -46,6 +47,8 @@ void MemoryWalker::execute(tlm::tlm_generic_payload& payload, sc_core::sc_time& 
       break;
     case MemoryWalkCommand::Kind::lookup: answer = engine.look_up(command->lookup, at, floor); break;
   }
+  dram_.count_inside(Origin::walk, answer.table_bytes);
+  dram_.count_inside(Origin::demand, answer.data_bytes);
   delay = delay_until(answer.done);
   const AttributesOf attributes(payload);
   attributes->time[TimePart::walk] += answer.done - at;

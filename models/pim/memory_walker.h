@@ -41,6 +41,7 @@ class MemoryWalker : public Module, private DramCompanion {
   void for_each_channel(Visitor& visitor, Visit visit);
 
   MemoryWalkerConfig config_;
+  Dram& dram_;
   TableRows rows_;
   MemoryTableBytes bytes_;
   HostCopies copies_;

@@ -46,7 +46,8 @@ WalkEngine::Answer WalkEngine::walk(MemoryWalkCommand& command, Addr root, Ps at
   const std::uint64_t bursts = site_.dram.bursts_out(channel_);
   const MemoryWalkOutcome outcome = resolve(job, root, command.result, now);
   const std::uint64_t carried = site_.dram.bursts_out(channel_) - bursts;
-  table_bytes_ += carried * burst_bytes(site_.dram.config().organisation);
+  const std::uint64_t table_bytes = carried * burst_bytes(site_.dram.config().organisation);
+  table_bytes_ += table_bytes;
   if (in_array_ && carried != 0) throw InvariantError("table entries went over the channel in a walk beside the array");
   command.outcome = outcome;
   if (outcome == MemoryWalkOutcome::result && fetch_data(job, command.result, now)) {
@@ -55,7 +56,11 @@ WalkEngine::Answer WalkEngine::walk(MemoryWalkCommand& command, Addr root, Ps at
   }
   const Ps done = answer(command.outcome, command, root, now);
   latency_.record(done - at);
-  return {done, MemoryWalkCommand::kRecordBytes + (command.result.with_data ? job.data_bytes : 0)};
+  const std::uint32_t data_bytes = command.result.with_data ? job.data_bytes : 0;
+  return {.done = done,
+          .bytes = MemoryWalkCommand::kRecordBytes + data_bytes,
+          .table_bytes = table_bytes,
+          .data_bytes = data_bytes};
 }
 
 // Takes a command in; when work on it can begin.
@@ -150,7 +155,7 @@ WalkEngine::Answer WalkEngine::invalidate(const TlbInvalidation& what, Addr near
   const Ps done = in_array_ ? site_.dram.transfer(near - site_.base, now) : now + site_.dram.backend();
   if (in_array_) ++transfers_;
   queue_.release(floor, place_, done);
-  return {done, MemoryWalkCommand::kRecordBytes};
+  return {.done = done, .bytes = MemoryWalkCommand::kRecordBytes};
 }
 
 WalkEngine::Answer WalkEngine::look_up(TableLookup& lookup, Ps at, Ps floor) {
@@ -158,7 +163,7 @@ WalkEngine::Answer WalkEngine::look_up(TableLookup& lookup, Ps at, Ps floor) {
   Ps now = enter(at, floor);
   const auto finish = [&](Ps done, tlm::tlm_response_status status) -> Answer {
     queue_.release(floor, place_, done);
-    return {done, MemoryWalkCommand::kRecordBytes, status};
+    return {.done = done, .bytes = MemoryWalkCommand::kRecordBytes, .status = status};
   };
   const std::uint64_t index = (lookup.key >> lookup.shift) - (lookup.first >> lookup.shift);
   const Addr address = lookup.table + index * sizeof(std::uint64_t);

@@ -28,7 +28,9 @@ class WalkEngine {
 
   struct Answer {
     Ps done;
-    unsigned bytes;  ///< that go back over the link
+    unsigned bytes;                 ///< that go back over the link
+    std::uint64_t table_bytes = 0;  ///< table entries and data that have gone over the channel
+    std::uint64_t data_bytes = 0;
     tlm::tlm_response_status status = tlm::TLM_OK_RESPONSE;
   };
   /// A command that reaches the controller at `at`. `root` is where the outermost tables begin.

@@ -86,7 +86,7 @@ struct MemoryWalkerTest : ::testing::Test, HostCaches {
 };
 
 // One round trip over the link for the whole walk: link + 10 ns + 4 * (tRCD + 8 + 1 clocks) + tCL + burst + 10 ns, and
-// the record's 16 bytes on a lane of the bus.
+// the record's 24 bytes on a lane of the bus.
 TEST_F(MemoryWalkerTest, AMissIsOneTransactionAndItsTimeTheClosedForm) {
   build();
   const Reply reply = load(kPage + 0x18, 0);
@@ -97,7 +97,7 @@ TEST_F(MemoryWalkerTest, AMissIsOneTransactionAndItsTimeTheClosedForm) {
   EXPECT_EQ(stat("walker.outcomes.result"), 1);
   EXPECT_EQ(stat("walker.table_reads"), 4);
   EXPECT_EQ(stat("dram.bytes_by_origin.walk"), 0);
-  const double lane = 1;  // ns: 16 of 32 bytes a cycle of 1 GHz
+  const double lane = 1;  // ns: 24 of 32 bytes a cycle of 1 GHz
   const double stlb = 7;  // its walk starts behind the second level
   EXPECT_NEAR(stat("mmu.walker.latency.mean"), 50 + 10 + 4 * (13.75 + 9 * 0.625) + 13.75 + 2.5 + 10 + lane, 0.625);
   EXPECT_GE(reply.time[TimePart::tlb], static_cast<Ps>(stlb * 1000));
@@ -162,6 +162,7 @@ TEST_F(MemoryWalkerTest, DataComesWithTheTranslationIntoTheFirstLevelCache) {
   EXPECT_EQ(stat("l1d.misses"), 0);
   EXPECT_EQ(stat("l1d.hits"), 1);
   EXPECT_EQ(stat("dram.reads"), 0) << "no request for it";
+  EXPECT_EQ(stat("dram.bytes_by_origin.demand"), 64) << "but it has crossed the channel";
 }
 
 // The host's own walker dirties a table's line when it sets a flag; the array then has to have it back.
