@@ -95,7 +95,7 @@ class CacheCore {
   [[gnu::always_inline]] CacheOutcome access(const CacheAccess& access, TimeSplit& time, Next& next) {
     const Ps looked_up = look(access.at, time);
     const std::uint64_t number = access.line >> line_shift_;
-    const std::size_t set = lines_.set_of(number);
+    const Lines::Set set = lines_.set_of(number);
     if (Line* line = lines_.use(set, number + 1)) {
       return hit(access, *line, looked_up, time, next);
     }
@@ -103,7 +103,7 @@ class CacheCore {
   }
 
   /// Has the host fetch what looking for the address will need.
-  void prefetch_tags(Addr address) const { lines_.prefetch(lines_.set_of(address >> line_shift_)); }
+  void prefetch_tags(Addr address) { lines_.prefetch(lines_.set_of(address >> line_shift_)); }
 
   bool holds(Addr address) {
     return lines_.find(lines_.set_of(address >> line_shift_), (address >> line_shift_) + 1) != nullptr;
@@ -162,8 +162,8 @@ class CacheCore {
   }
 
   template <class Next>
-  [[gnu::always_inline]] CacheOutcome miss(std::size_t set, const CacheAccess& access, Ps looked_up, TimeSplit& time,
-                                           Next& next) {
+  [[gnu::always_inline]] CacheOutcome miss(const Lines::Set& set, const CacheAccess& access, Ps looked_up,
+                                           TimeSplit& time, Next& next) {
     ++stats_.misses;
     next.expect(access.line);
     const Lines::Place victim = lines_.victim(set);
@@ -200,31 +200,35 @@ class CacheCore {
 
   // Puts the line into the array; returns when its data is there, which a full write buffer may delay.
   template <class Next>
-  [[gnu::always_inline]] Ps fill(const typename Lines::Place& place, std::size_t set, const CacheAccess& access,
+  [[gnu::always_inline]] Ps fill(const Lines::Place& place, const Lines::Set& set, const CacheAccess& access,
                                  Ps arrives, Next& next) {
     Line& victim = *place.entry;
     const std::uint64_t old = lines_.key_of(&victim);
-    const bool evict_dirty = old != 0 && victim.dirty != 0;
-    if (old != 0) ++stats_.evictions;
-    Servers::Slot slot{};
-    if (evict_dirty) {
-      slot = write_buffer_.acquire(arrives, latency_);
-      stats_.write_buffer_wait += slot.start - arrives;
-      arrives = slot.start;
-      ++stats_.writebacks;
+    if (old != 0) {
+      ++stats_.evictions;
+      if (victim.dirty != 0) arrives = write_back((old - 1) << line_shift_, access.floor, arrives, next);
     }
     if (last_ == &victim) remember(nullptr, 0);
     lines_.replace(set, place, (access.line >> line_shift_) + 1);
     victim = {.arrives = arrives & (kNever >> 2), .dirty = access.write, .prefetched = 0};
-    if (evict_dirty) write_buffer_.release(access.floor, slot, next.write_back((old - 1) << line_shift_, arrives));
     return arrives;
+  }
+
+  // Has a dirty line written by the level below; returns when its place is free.
+  template <class Next>
+  [[gnu::noinline]] Ps write_back(Addr line, Ps floor, Ps at, Next& next) {
+    const Servers::Slot slot = write_buffer_.acquire(at, latency_);
+    stats_.write_buffer_wait += slot.start - at;
+    ++stats_.writebacks;
+    write_buffer_.release(floor, slot, next.write_back(line, slot.start));
+    return slot.start;
   }
 
   template <class Next>
   [[gnu::noinline]] void prefetch(Addr used, bool first_use, Ps floor, Ps at, Next next) {
     prefetcher_.observe(used, first_use, [&](Addr line) {
       const std::uint64_t number = line >> line_shift_;
-      const std::size_t set = lines_.set_of(number);
+      const Lines::Set set = lines_.set_of(number);
       if (lines_.find(set, number + 1) != nullptr) return;
       if (mshrs_.count() != 0 && mshrs_.acquire(at, typical_miss_).start > at) return;  // demand misses come first
       bool failed = false;

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "pagoda/paging/run_walk.h"
+#include "pagoda/paging/plain_walk.h"
 
 namespace pagoda {
 
@@ -45,6 +45,26 @@ class Walker::Port {
   Probe& level_;
 };
 
+namespace {
+
+// The TLB entry of a translation, but for when it is there.
+void describe(const Translation& translation, const WalkJob& job, TlbEntry& entry) {
+  entry.page = translation.page();
+  entry.tag = job.tag;
+  entry.page_shift = translation.page_shift;
+  entry.program_shift = translation.stages[0].page_shift & 0x7f;  // 7 bits hold it
+  const bool ordinary = !job.request.allow_user_data && !job.request.execute_to_read;
+  entry.allowed =
+      static_cast<std::uint8_t>(ordinary ? TlbEntry::access_bit(job.request.access, job.request.privilege) : 0);
+  entry.global = translation.global();
+  entry.memory_type = translation.memory_type;
+  for (std::size_t stage = 0; stage < job.stages.size(); ++stage) {
+    entry.rights[stage] = translation.stages[stage].rights;
+  }
+}
+
+}  // namespace
+
 Walker::Walker(const WalkerConfig& config, Ps period)
     : caches_(config, period), slots_(config.slots), level_probes_(config.slots) {}
 
@@ -52,10 +72,8 @@ WalkResult Walker::walk(const WalkJob& job, TableMemory& memory) {
   const Servers::Slot slot = slots_.acquire(job.at, typical_walk_);
   Probe& level = level_probes_[slot.server];
   Port port(*this, job, memory, slot.start, level);
-  Walk walk(job.stages, job.request, Lookups::on);
-  const bool found = run_walk(walk, port);
-
   WalkResult result;
+  translate(job, port, result);
   result.start = slot.start;
   result.done = port.now();
   slots_.release(job.floor, slot, result.done);
@@ -65,26 +83,32 @@ WalkResult Walker::walk(const WalkJob& job, TableMemory& memory) {
   latency_.record(result.done - slot.start);
   busy_probe_.during(slot.start, result.done);
   level.set(result.done, 0);
-  if (!found) {
-    ++faults_;
-    result.fault = walk.fault();
-    return result;
-  }
-  const Translation& translation = walk.translation();
-  result.entry.page = translation.page();
   result.entry.ready = result.done;
-  result.entry.tag = job.tag;
-  result.entry.page_shift = translation.page_shift;
-  result.entry.program_shift = translation.stages[0].page_shift & 0x7f;  // 7 bits hold it
-  const bool ordinary = !job.request.allow_user_data && !job.request.execute_to_read;
-  result.entry.allowed =
-      static_cast<std::uint8_t>(ordinary ? TlbEntry::access_bit(job.request.access, job.request.privilege) : 0);
-  result.entry.global = translation.global();
-  result.entry.memory_type = translation.memory_type;
-  for (std::size_t stage = 0; stage < job.stages.size(); ++stage) {
-    result.entry.rights[stage] = translation.stages[stage].rights;
-  }
+  if (result.fault) ++faults_;
   return result;
+}
+
+void Walker::translate(const WalkJob& job, Port& port, WalkResult& result) {
+  if (!PlainWalk::fits(job.stages, job.request)) {
+    Walk walk(job.stages, job.request, Lookups::on);
+    return finish(walk, job, port, result);
+  }
+  PlainWalk plain(job.stages.front(), job.request);
+  if (plain.run(port)) {
+    describe(plain.translation(), job, result.entry);
+  } else {
+    Walk walk(job.stages, job.request, Lookups::on);
+    plain.hand_over(walk);
+    finish(walk, job, port, result);
+  }
+}
+
+void Walker::finish(Walk& walk, const WalkJob& job, Port& port, WalkResult& result) {
+  if (run_walk(walk, port)) {
+    describe(walk.translation(), job, result.entry);
+  } else {
+    result.fault = walk.fault();
+  }
 }
 
 void Walker::visit_stats(StatVisitor& v) {

@@ -69,6 +69,9 @@ class Walker {
  private:
   class Port;
 
+  void translate(const WalkJob& job, Port& port, WalkResult& result);
+  void finish(Walk& walk, const WalkJob& job, Port& port, WalkResult& result);
+
   WalkCaches caches_;
   Servers slots_;
   Ps typical_walk_ = 1;
