@@ -63,10 +63,6 @@ class Timeline {
 
   void append(Ps floor, Ps start, Ps end) {
     if (start >= end) return;
-    if (horizon_ <= floor) {  // all of it can be forgotten: what is kept stays in one line of host memory
-      busy_.clear();
-      head_ = 0;
-    }
     if (horizon_ == start && busy_.size() > head_) {
       busy_.back().end = end;
     } else {

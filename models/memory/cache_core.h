@@ -62,7 +62,7 @@ class CacheCore {
         period_(config.period()),
         latency_(config.latency.at(period_)),
         lines_(config.geometry()),
-        use_is_known_(config.replacement != Replacement::srrip),
+        remembers_fills_(config.replacement != Replacement::srrip && config.prefetch.kind == PrefetchKind::none),
         ports_(config.ports, period_),
         mshrs_(config.mshrs),
         write_buffer_(config.write_buffer),
@@ -173,13 +173,12 @@ class CacheCore {
       outcome.done = fetch(access.line, access.floor, looked_up, &time, next, outcome.failed);
       if (outcome.failed) return outcome;
     }
-    const Ps before_eviction = outcome.done;
-    outcome.done = fill(victim, set, access, outcome.done, next);
-    time[TimePart::queue] += outcome.done - before_eviction;
-    if (prefetcher_.enabled()) {
-      prefetch(access.line, true, access.floor, looked_up, next);
-    } else if (use_is_known_) {
+    outcome.done = fill(victim, set, access, outcome.done, &time, next);
+    if (remembers_fills_) [[likely]] {
       remember(victim.entry, access.line);
+    } else {
+      if (last_ == victim.entry) remember(nullptr, 0);
+      if (prefetcher_.enabled()) prefetch(access.line, true, access.floor, looked_up, next);
     }
     return outcome;
   }
@@ -198,17 +197,21 @@ class CacheCore {
     return filled.done;
   }
 
-  // Puts the line into the array; returns when its data is there, which a full write buffer may delay.
+  // Puts the line into the array; returns when its data is there, which a full write buffer may delay. `time` is null
+  // for a prefetch.
   template <class Next>
   [[gnu::always_inline]] Ps fill(const Lines::Place& place, const Lines::Set& set, const CacheAccess& access,
-                                 Ps arrives, Next& next) {
+                                 Ps arrives, TimeSplit* time, Next& next) {
     Line& victim = *place.entry;
     const std::uint64_t old = lines_.key_of(&victim);
     if (old != 0) {
       ++stats_.evictions;
-      if (victim.dirty != 0) arrives = write_back((old - 1) << line_shift_, access.floor, arrives, next);
+      if (victim.dirty != 0) {
+        const Ps accepted = write_back((old - 1) << line_shift_, access.floor, arrives, next);
+        if (time != nullptr) (*time)[TimePart::queue] += accepted - arrives;
+        arrives = accepted;
+      }
     }
-    if (last_ == &victim) remember(nullptr, 0);
     lines_.replace(set, place, (access.line >> line_shift_) + 1);
     victim = {.arrives = arrives & (kNever >> 2), .dirty = access.write, .prefetched = 0};
     return arrives;
@@ -236,7 +239,8 @@ class CacheCore {
       if (failed) return;
       ++stats_.prefetches;
       const Lines::Place place = lines_.victim(set);
-      fill(place, set, {.line = line, .floor = floor, .at = at}, arrives, next);
+      fill(place, set, {.line = line, .floor = floor, .at = at}, arrives, nullptr, next);
+      if (last_ == place.entry) remember(nullptr, 0);
       place.entry->prefetched = 1;
     });
   }
@@ -247,7 +251,7 @@ class CacheCore {
   Ps typical_miss_ = 1;  // what the last miss took: how long a miss register will be busy
   Lines lines_;
   // The line used last, unless it has given way since; and its address.
-  bool use_is_known_;  // to the replacement policy already by a fill: a hit after it changes nothing
+  bool remembers_fills_;  // a hit after one changes nothing: neither the replacement policy nor a prefetcher asks
   Line* last_ = nullptr;
   Addr last_address_ = 0;
   std::uint64_t epoch_ = 0;
