@@ -51,8 +51,17 @@ struct AssocGeometry {
 /// large array costs one line of host cache; whole keys are looked at only where the tag agrees, beside their entries.
 template <class Entry>
 class AssocArray {
+  struct Slot;
+  struct Chunk;
+
  public:
   using Key = std::uint64_t;
+
+  /// Where a set lies in host memory.
+  struct Set {
+    Chunk* chunks;
+    Slot* slots;
+  };
 
   /// An entry and where it is, as long as the array does not change.
   struct Place {
@@ -75,28 +84,28 @@ class AssocArray {
   std::size_t size() const { return slots_.size(); }
   std::size_t ways() const { return ways_; }
   std::size_t sets() const { return set_mask_ + 1; }
-  std::size_t set_of(std::uint64_t index) const { return index & set_mask_; }
+  Set set_of(std::uint64_t index) { return set_at(index & set_mask_); }
 
   /// Has the host fetch what looking into `set` needs, so that it is there by then.
-  [[gnu::always_inline]] void prefetch(std::size_t set) const {  // else the compiler takes it for a call without effect
-    __builtin_prefetch(&chunk_array_[set * chunks_]);
+  [[gnu::always_inline]] void prefetch(const Set& set) const {  // else the compiler takes it for a call without effect
+    __builtin_prefetch(set.chunks);
   }
 
   /// The entry with `key` in `set` that `match` accepts, or null. Does not count as a use.
   template <class Match>
-  Entry* find(std::size_t set, Key key, Match match) {
+  Entry* find(const Set& set, Key key, Match match) {
     return look(set, key, match).entry;
   }
-  Entry* find(std::size_t set, Key key) { return look(set, key, any).entry; }
+  Entry* find(const Set& set, Key key) { return look(set, key, any).entry; }
 
   /// Likewise, but tells the replacement policy that the entry was used.
   template <class Match>
-  Entry* use(std::size_t set, Key key, Match match) {
+  Entry* use(const Set& set, Key key, Match match) {
     const Place place = look(set, key, match);
     if (place.entry != nullptr) count_use(set, place.way);
     return place.entry;
   }
-  Entry* use(std::size_t set, Key key) { return use(set, key, any); }
+  Entry* use(const Set& set, Key key) { return use(set, key, any); }
 
   /// Where an entry is, as long as the array does not change; use() of it is that of a look-up that finds it.
   struct Handle {
@@ -111,24 +120,24 @@ class AssocArray {
     const auto index = static_cast<std::size_t>(slot_of(entry) - &slots_[0]);
     return {index / ways_, index % ways_};
   }
-  void use(const Handle& handle) { count_use(handle.set, handle.way); }
+  void use(const Handle& handle) { count_use(set_at(handle.set), handle.way); }
 
   /// The entry of `set` that gives way next: an empty one, or the policy's choice. Its old contents are still there.
-  Place victim(std::size_t set) {
+  Place victim(const Set& set) {
     if (!plain_) [[unlikely]]
       return victim_of_any(set);
-    const Chunk& chunk = chunk_array_[set];
+    const Chunk& chunk = *set.chunks;
     const unsigned empty = chunk.ways_with(0) & ((1u << ways_) - 1);
     const unsigned candidates = empty != 0 ? empty : chunk.ways_aged(static_cast<Age>(ways_));
     return place_of(set, static_cast<unsigned>(std::countr_zero(candidates)) % kChunk);
   }
 
   /// Gives a place of `set` (from victim()) a new key and makes it the newest of its set.
-  void replace(std::size_t set, const Place& place, Key key) {
+  void replace(const Set& set, const Place& place, Key key) {
     slot_of(place.entry)->key = key;
     if (plain_) [[likely]] {
-      chunk_array_[set].tags[place.way] = tag_of(key);
-      make_newest_in(chunk_array_[set], place.way);
+      set.chunks->tags[place.way] = tag_of(key);
+      make_newest_in(*set.chunks, place.way);
       return;
     }
     tag(set, place.way) = tag_of(key);
@@ -139,7 +148,7 @@ class AssocArray {
     }
   }
   /// Both: an entry for `key`, which is not in `set`.
-  Entry* insert(std::size_t set, Key key) {
+  Entry* insert(const Set& set, Key key) {
     const Place place = victim(set);
     replace(set, place, key);
     return place.entry;
@@ -149,7 +158,7 @@ class AssocArray {
   void erase(const Entry* entry) {
     const auto index = static_cast<std::size_t>(slot_of(entry) - &slots_[0]);
     slots_[index].key = 0;
-    tag(index / ways_, index % ways_) = 0;
+    tag(set_at(index / ways_), index % ways_) = 0;
   }
 
   template <class Function>
@@ -221,7 +230,10 @@ class AssocArray {
 
   static bool any(const Entry& /*entry*/) { return true; }
   // A nonzero byte that spreads over what differs between the keys of a set.
-  static std::uint8_t tag_of(Key key) { return static_cast<std::uint8_t>(key * 0x9e3779b97f4a7c15 >> 56 | 1); }
+  static std::uint8_t tag_of(Key key) {
+    const Key hash = key * 0x9e3779b97f4a7c15 >> 56;
+    return static_cast<std::uint8_t>(hash + (hash == 0 ? 1 : 0));
+  }
   static Slot* slot_of(const Entry* entry) {
     const std::byte* const slot = reinterpret_cast<const std::byte*>(entry) - offsetof(Slot, entry);
     return const_cast<Slot*>(reinterpret_cast<const Slot*>(slot));
@@ -229,19 +241,21 @@ class AssocArray {
   // Whether a byte is too small for an age.
   bool wide() const { return policy_ == Replacement::lru && ways_ > 255; }
 
-  Chunk& chunk_at(std::size_t set, std::size_t way) { return chunk_array_[set * chunks_ + way / kChunk]; }
-  std::uint8_t& tag(std::size_t set, std::size_t way) { return chunk_at(set, way).tags[way % kChunk]; }
-  Age& age(std::size_t set, std::size_t way) { return chunk_at(set, way).ages[way % kChunk]; }
-  Place place_of(std::size_t set, std::size_t way) { return {&slots_[set * ways_ + way].entry, way}; }
+  Set set_at(std::size_t index) { return {&chunk_array_[index * chunks_], &slots_[index * ways_]}; }
+  std::size_t index_of(const Set& set) { return static_cast<std::size_t>(set.chunks - &chunk_array_[0]) / chunks_; }
+  static Chunk& chunk_at(const Set& set, std::size_t way) { return set.chunks[way / kChunk]; }
+  static std::uint8_t& tag(const Set& set, std::size_t way) { return chunk_at(set, way).tags[way % kChunk]; }
+  static Age& age(const Set& set, std::size_t way) { return chunk_at(set, way).ages[way % kChunk]; }
+  static Place place_of(const Set& set, std::size_t way) { return {&set.slots[way].entry, way}; }
 
   template <class Match>
-  Place look(std::size_t set, Key key, Match match) {
+  Place look(const Set& set, Key key, Match match) {
     const std::uint8_t tag = tag_of(key);
-    const Chunk* chunk = &chunk_array_[set * chunks_];
+    const Chunk* chunk = set.chunks;
     for (std::size_t first = 0;; first += kChunk, ++chunk) {
       for (unsigned same = chunk->ways_with(tag); same != 0; same &= same - 1) {
         const std::size_t way = first + static_cast<unsigned>(std::countr_zero(same));
-        Slot& slot = slots_[set * ways_ + way];
+        Slot& slot = set.slots[way];
         if (slot.key == key && match(slot.entry)) return {&slot.entry, way};
       }
       if (first + kChunk >= ways_) return {nullptr, 0};
@@ -249,7 +263,7 @@ class AssocArray {
   }
 
   // For sets of several chunks and other policies than LRU.
-  [[gnu::noinline]] Place victim_of_any(std::size_t set) {
+  [[gnu::noinline]] Place victim_of_any(const Set& set) {
     for (std::size_t first = 0; first < ways_; first += kChunk) {
       const unsigned empty = chunk_at(set, first).ways_with(0);
       const std::size_t way = first + static_cast<unsigned>(std::countr_zero(empty));
@@ -258,9 +272,9 @@ class AssocArray {
     return place_of(set, choose(set));
   }
 
-  void count_use(std::size_t set, std::size_t way) {
+  void count_use(const Set& set, std::size_t way) {
     if (plain_) [[likely]]
-      return make_newest_in(chunk_array_[set], way);
+      return make_newest_in(*set.chunks, way);
     switch (policy_) {
       case Replacement::lru: make_newest(set, way); break;
       case Replacement::plru: point_away_from(set, way); break;
@@ -276,7 +290,7 @@ class AssocArray {
     own = 1;
   }
 
-  void make_newest(std::size_t set, std::size_t way) {
+  void make_newest(const Set& set, std::size_t way) {
     if (!wide_ages_.empty()) return make_newest_wide(set, way);
     Age& own = age(set, way);
     if (own == 1) return;
@@ -285,8 +299,8 @@ class AssocArray {
     own = 1;
   }
 
-  void make_newest_wide(std::size_t set, std::size_t way) {
-    const auto ages = wide_ages_.subspan(set * ways_, ways_);
+  void make_newest_wide(const Set& set, std::size_t way) {
+    const auto ages = wide_ages_.subspan(index_of(set) * ways_, ways_);
     const auto limit = static_cast<std::uint16_t>(ages[way] - 1);
     for (std::uint16_t& other : ages) {
       if (static_cast<std::uint16_t>(other - 1) < limit) ++other;
@@ -295,7 +309,7 @@ class AssocArray {
   }
 
   // Only asked when the set is full.
-  std::size_t choose(std::size_t set) {
+  std::size_t choose(const Set& set) {
     switch (policy_) {
       case Replacement::lru: return choose_oldest(set);
       case Replacement::plru: return follow_tree(set);
@@ -305,9 +319,9 @@ class AssocArray {
     return 0;
   }
 
-  std::size_t choose_oldest(std::size_t set) {
+  std::size_t choose_oldest(const Set& set) {
     if (!wide_ages_.empty()) {
-      const auto ages = wide_ages_.subspan(set * ways_, ways_);
+      const auto ages = wide_ages_.subspan(index_of(set) * ways_, ways_);
       return static_cast<std::size_t>(std::find(ages.begin(), ages.end(), ways_) - ages.begin()) % ways_;
     }
     for (std::size_t first = 0; first < ways_; first += kChunk) {
@@ -317,7 +331,7 @@ class AssocArray {
     return 0;
   }
 
-  std::size_t choose_distant(std::size_t set) {
+  std::size_t choose_distant(const Set& set) {
     Age oldest = 0;
     for (std::size_t way = 0; way < ways_; ++way) oldest = std::max(oldest, age(set, way));
     std::size_t chosen = ways_;
@@ -329,8 +343,8 @@ class AssocArray {
   }
 
   // Tree pseudo-LRU: node n has children 2n and 2n+1, node 1 is the root; a set bit says that the right half is older.
-  void point_away_from(std::size_t set, std::size_t way) {
-    std::uint64_t& tree = trees_[set];
+  void point_away_from(const Set& set, std::size_t way) {
+    std::uint64_t& tree = trees_[index_of(set)];
     std::size_t node = 1;
     for (std::size_t half = ways_ / 2; half > 0; half /= 2) {
       const bool right = (way & half) != 0;
@@ -339,11 +353,12 @@ class AssocArray {
     }
   }
 
-  std::size_t follow_tree(std::size_t set) const {
+  std::size_t follow_tree(const Set& set) {
+    const std::uint64_t tree = trees_[index_of(set)];
     std::size_t way = 0;
     std::size_t node = 1;
     for (std::size_t half = ways_ / 2; half > 0; half /= 2) {
-      const bool right = (trees_[set] >> node & 1) != 0;
+      const bool right = (tree >> node & 1) != 0;
       if (right) way |= half;
       node = 2 * node + (right ? 1 : 0);
     }

@@ -1,18 +1,14 @@
 #include "pagoda/base/data_path.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "pagoda/base/attributes.h"
 
 namespace pagoda {
 
-bool DataPath::move(tlm::tlm_command command, Addr address, unsigned char* data, unsigned length) {
-  const auto inside = [&] {
-    return region_ && address >= region_->get_start_address() && address + length - 1 <= region_->get_end_address();
-  };
+bool DataPath::move_elsewhere(tlm::tlm_command command, Addr address, unsigned char* data, unsigned length) {
   if (length == 0) return true;
-  if (!inside() && may_ask_) {
+  if (may_ask_) {
     tlm::tlm_generic_payload ask;
     Attributes attributes;
     attributes.keeps_time = true;
@@ -22,16 +18,15 @@ bool DataPath::move(tlm::tlm_command command, Addr address, unsigned char* data,
     tlm::tlm_dmi granted;
     may_ask_ = below_.get_direct_mem_ptr(ask, granted);
     ask.clear_extension(&attributes);
-    if (may_ask_ && granted.is_read_write_allowed()) region_ = granted;
-  }
-  if (inside()) {
-    unsigned char* bytes = region_->get_dmi_ptr() + (address - region_->get_start_address());
-    if (command == tlm::TLM_WRITE_COMMAND) {
-      std::memcpy(bytes, data, length);
-    } else {
-      std::memcpy(data, bytes, length);
+    if (may_ask_ && granted.is_read_write_allowed()) {
+      host_ = granted.get_dmi_ptr();
+      begin_ = granted.get_start_address();
+      last_ = granted.get_end_address() - begin_;
     }
-    return true;
+    if (reaches(address, length)) {
+      copy(command, host_ + (address - begin_), data, length);
+      return true;
+    }
   }
   tlm::tlm_generic_payload debug;
   debug.set_command(command);

@@ -2,7 +2,8 @@
 // of data, so they come from there, without time.
 #pragma once
 
-#include <optional>
+#include <cstdint>
+#include <cstring>
 
 #include <tlm>
 
@@ -19,24 +20,44 @@ class DataPath {
   explicit DataPath(Below& below) : below_(below) {}
 
   /// False if nothing below holds all of the range.
-  bool move(tlm::tlm_command command, Addr address, unsigned char* data, unsigned length);
+  bool move(tlm::tlm_command command, Addr address, unsigned char* data, unsigned length) {
+    if (!reaches(address, length)) [[unlikely]]
+      return move_elsewhere(command, address, data, length);
+    copy(command, host_ + (address - begin_), data, length);
+    return true;
+  }
   /// Copies the payload's bytes, honouring byte enables and streaming width.
   bool serve(tlm::tlm_generic_payload& payload);
   /// Has the host fetch bytes that serve() will soon be asked for.
   [[gnu::always_inline]] void prefetch(Addr address) const {  // else the compiler takes it for a call without effect
-    if (region_ &&
-        address - region_->get_start_address() <= region_->get_end_address() - region_->get_start_address()) {
-      __builtin_prefetch(region_->get_dmi_ptr() + (address - region_->get_start_address()));
-    }
+    if (reaches(address, 1)) __builtin_prefetch(host_ + (address - begin_));
   }
   /// The target takes its direct pointers back.
   void forget_pointers() {
-    region_.reset();
+    host_ = nullptr;
     may_ask_ = true;
   }
 
  private:
-  std::optional<tlm::tlm_dmi> region_;
+  // Whether the direct pointer does, for one byte or more.
+  bool reaches(Addr address, unsigned length) const {
+    const Addr offset = address - begin_;
+    return host_ != nullptr && offset <= last_ && Addr{length} - 1 <= last_ - offset;
+  }
+  static void copy(tlm::tlm_command command, unsigned char* host, unsigned char* data, unsigned length) {
+    unsigned char* const to = command == tlm::TLM_WRITE_COMMAND ? host : data;
+    const unsigned char* const from = command == tlm::TLM_WRITE_COMMAND ? data : host;
+    if (length == sizeof(std::uint64_t)) {  // most often: no call
+      std::memcpy(to, from, sizeof(std::uint64_t));
+    } else {
+      std::memcpy(to, from, length);
+    }
+  }
+  bool move_elsewhere(tlm::tlm_command command, Addr address, unsigned char* data, unsigned length);
+
+  unsigned char* host_ = nullptr;  // the direct pointer, if there is one: to the byte at begin_
+  Addr begin_ = 0;
+  Addr last_ = 0;  // the offset of the last byte it reaches
   bool may_ask_ = true;
   Below& below_;
 };

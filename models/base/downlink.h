@@ -34,8 +34,9 @@ class Downlink {
   /// Likewise, and moves the bytes it is about.
   TimedAnswer access_data(TimedRequest& request, Ps at, unsigned char* bytes);
   /// See TimedTarget::expect().
-  void expect(Addr address) {
-    if (timed_ != nullptr) timed_->expect(address);
+  bool expect(Addr address) {
+    if (expects_) expects_ = timed_->expect(address);
+    return expects_;
   }
 
   Below& operator*() const { return *below_; }
@@ -48,6 +49,7 @@ class Downlink {
 
   Below* below_ = nullptr;
   TimedTarget* timed_ = nullptr;
+  bool expects_ = false;
   std::optional<DataPath> data_;
   TransactionPool transactions_;
 };

@@ -46,10 +46,8 @@ class Ports {
     length = std::min<std::uint64_t>(length, kCycles);
     const std::uint64_t cycle = cycle_of(at);
     for (std::uint64_t next = cycle; next != cycle + length; ++next) {
-      if (take(next)) continue;
-      const std::uint64_t full = next;
-      while (next != cycle) --entry_of(--next);  // give back
-      return reserve_later(full + 1, length);
+      if (!take(next)) [[unlikely]]
+        return reserve_later(cycle, next, length);
     }
     return at;
   }
@@ -85,7 +83,7 @@ class Ports {
     return quotient + (time - quotient * period_ >= period_ ? 1 : 0);
   }
 
-  Ps reserve_later(std::uint64_t first, std::uint64_t length);
+  Ps reserve_later(std::uint64_t first, std::uint64_t busy, std::uint64_t length);
 
   std::uint32_t count_;
   Ps period_;

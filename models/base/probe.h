@@ -28,7 +28,8 @@ class Probe {
   }
   /// The signal is one more from `start` to `end`: how many of something are busy.
   void during(Ps start, Ps end) {
-    if (sink_ == nullptr) return;
+    if (sink_ == nullptr) [[likely]]
+      return;
     if (start >= end) return;
     sink_->change(id_, start, ProbeChange::add, 1);
     sink_->change(id_, end, ProbeChange::add, ~std::uint64_t{0});

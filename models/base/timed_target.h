@@ -47,8 +47,9 @@ class TimedTarget {
   /// A request that reaches the module at `at`, which is not before its floor; when it is done, and how it ended. The
   /// module may change what the request asks for, and its info but for requester, key and origin, as it passes it on.
   virtual TimedAnswer access(TimedRequest& request, Ps at) = 0;
-  /// A request for this address is about to come: has the host fetch what it will need.
-  virtual void expect(Addr /*address*/) {}
+  /// A request for this address is about to come: has the host fetch what it will need. False if there is nothing to
+  /// fetch, for any address.
+  virtual bool expect(Addr /*address*/) { return false; }
 };
 
 /// A target port through which a TimedTarget may be reached as well.

@@ -40,6 +40,36 @@ const Bus::Range* Bus::route(Addr address) const {
   return nullptr;
 }
 
+[[gnu::noinline]] void Bus::count_cycles(std::uint64_t bytes) {
+  usual_bytes_ = bytes;
+  usual_cycles_ = (bytes + width_ - 1) / width_;
+  usual_time_ = usual_cycles_ * period_;
+}
+
+// Carries data over a lane; when its last byte has arrived.
+inline Ps Bus::carry(std::uint64_t bytes, Ps at, TimeSplit& time) {
+  if (bytes != usual_bytes_) [[unlikely]]
+    count_cycles(bytes);
+  if (bytes == 0) [[unlikely]]
+    return at;
+  const Ps transfer = usual_time_;
+  const Ps start = lanes_.reserve(at, usual_cycles_);
+  lanes_probe_.during(start, start + transfer);
+  time[TimePart::queue] += start - at;
+  time[TimePart::link] += transfer;
+  wait_ += start - at;
+  busy_ += transfer;
+  return start + transfer;
+}
+
+// Takes a request on, with the data of a write; when it reaches the target.
+inline Ps Bus::enter(std::uint64_t bytes, bool write, Ps at, TimeSplit& time) {
+  ++requests_;
+  bytes_ += bytes;
+  time[TimePart::link] += latency_;
+  return write ? carry(bytes, at + latency_, time) : at + latency_;
+}
+
 TimedAnswer Bus::access(TimedRequest& request, Ps at) {
   const Range* range = route(request.address);
   if (range == nullptr) return {at, tlm::TLM_ADDRESS_ERROR_RESPONSE};
@@ -51,8 +81,10 @@ TimedAnswer Bus::access(TimedRequest& request, Ps at) {
   return answer;
 }
 
-void Bus::expect(Addr address) {
-  if (const Range* range = route(address)) below_[static_cast<std::size_t>(range->output)].expect(address);
+bool Bus::expect(Addr address) {
+  const Range* range = route(address);
+  if (range == nullptr) return true;
+  return below_[static_cast<std::size_t>(range->output)].expect(address) || below_.size() > 1;
 }
 
 void Bus::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
@@ -67,32 +99,6 @@ void Bus::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay
   out[range->output]->b_transport(payload, delay);
   // What the answer to a read brings, or to a command: the target has said how much.
   if (!payload.is_write()) delay = delay_until(carry(payload.get_data_length(), local_time(delay), time));
-}
-
-// Takes a request on, with the data of a write; when it reaches the target.
-inline Ps Bus::enter(std::uint64_t bytes, bool write, Ps at, TimeSplit& time) {
-  ++requests_;
-  bytes_ += bytes;
-  time[TimePart::link] += latency_;
-  return write ? carry(bytes, at + latency_, time) : at + latency_;
-}
-
-// Carries data over a lane; when its last byte has arrived.
-Ps Bus::carry(std::uint64_t bytes, Ps at, TimeSplit& time) {
-  if (bytes == 0) return at;
-  if (bytes != usual_bytes_) {
-    usual_bytes_ = bytes;
-    usual_cycles_ = (bytes + width_ - 1) / width_;
-  }
-  const std::uint64_t cycles = usual_cycles_;
-  const Ps transfer = cycles * period_;
-  const Ps start = lanes_.reserve(at, cycles);
-  lanes_probe_.during(start, start + transfer);
-  time[TimePart::queue] += start - at;
-  time[TimePart::link] += transfer;
-  wait_ += start - at;
-  busy_ += transfer;
-  return start + transfer;
 }
 
 unsigned Bus::debug(tlm::tlm_generic_payload& payload) {

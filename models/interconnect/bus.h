@@ -61,10 +61,11 @@ class Bus : public Module, private TimedTarget {
 
   void end_of_elaboration() override;
   TimedAnswer access(TimedRequest& request, Ps at) override;
-  void expect(Addr address) override;
+  bool expect(Addr address) override;
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   Ps enter(std::uint64_t bytes, bool write, Ps at, TimeSplit& time);
   Ps carry(std::uint64_t bytes, Ps at, TimeSplit& time);
+  void count_cycles(std::uint64_t bytes);
   unsigned debug(tlm::tlm_generic_payload& payload);
   bool direct_pointer(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
   void invalidate_direct_pointers(int id, sc_dt::uint64 start, sc_dt::uint64 end);
@@ -78,6 +79,7 @@ class Bus : public Module, private TimedTarget {
   Ports lanes_;
   std::uint64_t usual_bytes_ = 0;  // of the last transfer, and the cycles that it took: mostly those of a line
   std::uint64_t usual_cycles_ = 0;
+  Ps usual_time_ = 0;
   std::uint64_t requests_ = 0, bytes_ = 0, busy_ = 0, wait_ = 0;
   Probe lanes_probe_;
 };

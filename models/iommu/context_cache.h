@@ -59,7 +59,7 @@ class ContextCache {
   }
 
   void keep(std::uint64_t id, const Context& context, Ps ready) {
-    const std::size_t set = entries_.set_of(id);
+    const auto set = entries_.set_of(id);
     Entry* entry = entries_.use(set, key(id));
     if (entry == nullptr) entry = entries_.insert(set, key(id));
     *entry = {context, ready};

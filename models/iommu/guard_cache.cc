@@ -50,7 +50,7 @@ GuardCache::Found GuardCache::fill(const TableField& field, GuardMemory& memory,
   }
   line.ready = answer.done;
   // Where memory waits inside its b_transport, others may have been here meanwhile.
-  const std::size_t set = lines_.set_of(number);
+  const auto set = lines_.set_of(number);
   if (epoch == epoch_ && lines_.find(set, key_of(number)) == nullptr) {
     const auto place = lines_.victim(set);
     if (lines_.key_of(place.entry) != 0) ++evictions_;

@@ -123,9 +123,10 @@ void Cache::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& del
   }
 }
 
-void Cache::expect(Addr address) {
+bool Cache::expect(Addr address) {
   core_.prefetch_tags(address);
   below_.expect(address);
+  return true;
 }
 
 void Cache::install(Addr address, Ps arrives, const TimedRequest& cause) {
@@ -142,17 +143,27 @@ Ps Cache::recall(Addr address, Ps at, Ps floor) {
 }
 
 TimedAnswer Cache::access(TimedRequest& request, Ps at) {
-  if (core_.repeats(request.address, request.bytes) && !request.info.uncached && request.bytes > 0) {
-    return {core_.access_again(request.is_write(), at, *request.time)};
-  }
+  const Addr line = core_.line_of(request.address);
+  const Addr rest = line + core_.line_size() - request.address;
+  if (request.info.uncached || Addr{request.bytes} - 1 >= rest) [[unlikely]]
+    return access_unusual(request, at);
+  return serve_line(request, line, at, true);
+}
+
+// Not cacheable, without bytes, or across lines.
+[[gnu::noinline]] TimedAnswer Cache::access_unusual(TimedRequest& request, Ps at) {
   if (request.info.uncached || request.bytes == 0) return below_.access(request, at);
   return serve(request, at, true);
 }
 
 // `whole`: a write has all its bytes.
-TimedAnswer Cache::serve(TimedRequest& request, Ps at, bool whole) {
+[[gnu::noinline]] TimedAnswer Cache::serve(TimedRequest& request, Ps at, bool whole) {
   const Addr line = core_.line_of(request.address);
   if (request.address - line + request.bytes > core_.line_size()) return serve_lines(request, at, whole);
+  return serve_line(request, line, at, whole);
+}
+
+[[gnu::always_inline]] inline TimedAnswer Cache::serve_line(TimedRequest& request, Addr line, Ps at, bool whole) {
   Below below(*this, request);
   const bool write = request.is_write();
   const bool whole_line = write && whole && request.bytes == core_.line_size();

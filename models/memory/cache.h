@@ -20,7 +20,7 @@
 
 namespace pagoda {
 
-class Cache : public Module, public TimedTarget {
+class Cache final : public Module, public TimedTarget {
  public:
   TargetSocket<Cache> cpu{"cpu"};
   tlm_utils::simple_initiator_socket<Cache> memory{"memory"};
@@ -45,8 +45,10 @@ class Cache : public Module, public TimedTarget {
 
   void end_of_elaboration() override { below_.bind(*memory.operator->()); }
   TimedAnswer access(TimedRequest& request, Ps at) override;
-  void expect(Addr address) override;
+  bool expect(Addr address) override;
+  TimedAnswer access_unusual(TimedRequest& request, Ps at);
   TimedAnswer serve(TimedRequest& request, Ps at, bool whole);
+  TimedAnswer serve_line(TimedRequest& request, Addr line, Ps at, bool whole);
   TimedAnswer serve_lines(const TimedRequest& request, Ps at, bool whole);
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   unsigned debug(tlm::tlm_generic_payload& payload);

@@ -62,7 +62,7 @@ class CacheCore {
         period_(config.period()),
         latency_(config.latency.at(period_)),
         lines_(config.geometry()),
-        use_is_known_(config.replacement != Replacement::srrip),
+        remembers_fills_(config.replacement != Replacement::srrip && config.prefetch.kind == PrefetchKind::none),
         ports_(config.ports, period_),
         mshrs_(config.mshrs),
         write_buffer_(config.write_buffer),
@@ -95,7 +95,7 @@ class CacheCore {
   [[gnu::always_inline]] CacheOutcome access(const CacheAccess& access, TimeSplit& time, Next& next) {
     const Ps looked_up = look(access.at, time);
     const std::uint64_t number = access.line >> line_shift_;
-    const std::size_t set = lines_.set_of(number);
+    const Lines::Set set = lines_.set_of(number);
     if (Line* line = lines_.use(set, number + 1)) {
       return hit(access, *line, looked_up, time, next);
     }
@@ -103,7 +103,7 @@ class CacheCore {
   }
 
   /// Has the host fetch what looking for the address will need.
-  void prefetch_tags(Addr address) const { lines_.prefetch(lines_.set_of(address >> line_shift_)); }
+  void prefetch_tags(Addr address) { lines_.prefetch(lines_.set_of(address >> line_shift_)); }
 
   bool holds(Addr address) { return find(address) != nullptr; }
   bool holds_dirty(Addr address) {
@@ -115,7 +115,7 @@ class CacheCore {
   template <class Next>
   void install(Addr line, Ps floor, Ps arrives, Next& next) {
     if (holds(line)) return;
-    const std::size_t set = lines_.set_of(line >> line_shift_);
+    const Lines::Set set = lines_.set_of(line >> line_shift_);
     fill(lines_.victim(set), set, {.line = line, .floor = floor, .at = arrives}, arrives, next);
   }
   /// Gives up the line of `address`, if it is there, from `at` on; when it is gone.
@@ -191,8 +191,8 @@ class CacheCore {
   }
 
   template <class Next>
-  [[gnu::always_inline]] CacheOutcome miss(std::size_t set, const CacheAccess& access, Ps looked_up, TimeSplit& time,
-                                           Next& next) {
+  [[gnu::always_inline]] CacheOutcome miss(const Lines::Set& set, const CacheAccess& access, Ps looked_up,
+                                           TimeSplit& time, Next& next) {
     ++stats_.misses;
     next.expect(access.line);
     const Lines::Place victim = lines_.victim(set);
@@ -202,13 +202,12 @@ class CacheCore {
       outcome.done = fetch(access.line, access.floor, looked_up, &time, next, outcome.failed);
       if (outcome.failed) return outcome;
     }
-    const Ps before_eviction = outcome.done;
-    outcome.done = fill(victim, set, access, outcome.done, next);
-    time[TimePart::queue] += outcome.done - before_eviction;
-    if (prefetcher_.enabled()) {
-      prefetch(access.line, true, access.floor, looked_up, next);
-    } else if (use_is_known_) {
+    outcome.done = fill(victim, set, access, outcome.done, &time, next);
+    if (remembers_fills_) [[likely]] {
       remember(victim.entry, access.line);
+    } else {
+      if (last_ == victim.entry) remember(nullptr, 0);
+      if (prefetcher_.enabled()) prefetch(access.line, true, access.floor, looked_up, next);
     }
     return outcome;
   }
@@ -227,33 +226,41 @@ class CacheCore {
     return filled.done;
   }
 
-  // Puts the line into the array; returns when its data is there, which a full write buffer may delay.
+  // Puts the line into the array; returns when its data is there, which a full write buffer may delay. `time` is null
+  // for a prefetch.
   template <class Next>
-  [[gnu::always_inline]] Ps fill(const typename Lines::Place& place, std::size_t set, const CacheAccess& access,
-                                 Ps arrives, Next& next) {
+  [[gnu::always_inline]] Ps fill(const Lines::Place& place, const Lines::Set& set, const CacheAccess& access,
+                                 Ps arrives, TimeSplit* time, Next& next) {
     Line& victim = *place.entry;
     const std::uint64_t old = lines_.key_of(&victim);
-    const bool evict_dirty = old != 0 && victim.dirty != 0;
-    if (old != 0) ++stats_.evictions;
-    Servers::Slot slot{};
-    if (evict_dirty) {
-      slot = write_buffer_.acquire(arrives, latency_);
-      stats_.write_buffer_wait += slot.start - arrives;
-      arrives = slot.start;
-      ++stats_.writebacks;
+    if (old != 0) {
+      ++stats_.evictions;
+      if (victim.dirty != 0) {
+        const Ps accepted = write_back((old - 1) << line_shift_, access.floor, arrives, next);
+        if (time != nullptr) (*time)[TimePart::queue] += accepted - arrives;
+        arrives = accepted;
+      }
     }
-    if (last_ == &victim) remember(nullptr, 0);
     lines_.replace(set, place, (access.line >> line_shift_) + 1);
     victim = {.arrives = arrives & (kNever >> 2), .dirty = access.write, .prefetched = 0};
-    if (evict_dirty) write_buffer_.release(access.floor, slot, next.write_back((old - 1) << line_shift_, arrives));
     return arrives;
+  }
+
+  // Has a dirty line written by the level below; returns when its place is free.
+  template <class Next>
+  [[gnu::noinline]] Ps write_back(Addr line, Ps floor, Ps at, Next& next) {
+    const Servers::Slot slot = write_buffer_.acquire(at, latency_);
+    stats_.write_buffer_wait += slot.start - at;
+    ++stats_.writebacks;
+    write_buffer_.release(floor, slot, next.write_back(line, slot.start));
+    return slot.start;
   }
 
   template <class Next>
   [[gnu::noinline]] void prefetch(Addr used, bool first_use, Ps floor, Ps at, Next next) {
     prefetcher_.observe(used, first_use, [&](Addr line) {
       const std::uint64_t number = line >> line_shift_;
-      const std::size_t set = lines_.set_of(number);
+      const Lines::Set set = lines_.set_of(number);
       if (lines_.find(set, number + 1) != nullptr) return;
       if (mshrs_.count() != 0 && mshrs_.acquire(at, typical_miss_).start > at) return;  // demand misses come first
       bool failed = false;
@@ -261,7 +268,8 @@ class CacheCore {
       if (failed) return;
       ++stats_.prefetches;
       const Lines::Place place = lines_.victim(set);
-      fill(place, set, {.line = line, .floor = floor, .at = at}, arrives, next);
+      fill(place, set, {.line = line, .floor = floor, .at = at}, arrives, nullptr, next);
+      if (last_ == place.entry) remember(nullptr, 0);
       place.entry->prefetched = 1;
     });
   }
@@ -272,7 +280,7 @@ class CacheCore {
   Ps typical_miss_ = 1;  // what the last miss took: how long a miss register will be busy
   Lines lines_;
   // The line used last, unless it has given way since; and its address.
-  bool use_is_known_;  // to the replacement policy already by a fill: a hit after it changes nothing
+  bool remembers_fills_;  // a hit after one changes nothing: neither the replacement policy nor a prefetcher asks
   Line* last_ = nullptr;
   Addr last_address_ = 0;
   std::uint64_t epoch_ = 0;

@@ -59,9 +59,9 @@ class Prefetcher {
   std::int64_t learned_stride(Addr line) {
     const auto number = static_cast<std::int64_t>(line >> line_shift_);
     const std::uint64_t key = (line >> kRegionShift) + 1;
-    Region* region = regions_.use(0, key);
+    Region* region = regions_.use(regions_.set_of(0), key);
     if (region == nullptr) {
-      *regions_.insert(0, key) = {number, 0, 0};
+      *regions_.insert(regions_.set_of(0), key) = {number, 0, 0};
       return 0;
     }
     const std::int64_t step = number - region->last_line;

@@ -70,7 +70,7 @@ class PageArray {
     const Home home = homes_[page_shift];
     Array& array = arrays_[home.array];
     const std::uint64_t new_key = key(input, home.shift);
-    const std::size_t set = array.entries.set_of(input >> home.shift);
+    const auto set = array.entries.set_of(input >> home.shift);
     if (Entry* known = array.entries.use(set, new_key, match)) return {known, home.shift, false};
     const auto victim = array.entries.victim(set);
     const std::uint64_t old = array.entries.key_of(victim.entry);

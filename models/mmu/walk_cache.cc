@@ -56,7 +56,7 @@ const StageTranslation* WalkCaches::find_nested(const Step& step, std::uint32_t 
   for (std::uint64_t sizes = nested_->sizes; sizes != 0; sizes &= sizes - 1) {
     const auto shift = static_cast<unsigned>(std::countr_zero(sizes));
     const Addr number = step.address >> shift;
-    const std::size_t set = nested_->entries.set_of(number);
+    const auto set = nested_->entries.set_of(number);
     Nested* entry = nested_->entries.use(set, number << 6 | shift,
                                          [&](const Nested& n) { return n.vmid == vmid && n.stage == step.stage; });
     if (entry == nullptr) continue;
@@ -70,7 +70,7 @@ const StageTranslation* WalkCaches::find_nested(const Step& step, std::uint32_t 
 const WalkCaches::Pointer* WalkCaches::find_pointer(LevelCache& cache, const Stage& stage, const Step& step,
                                                     AddressSpaceTag tag) {
   const Addr number = stage.canonical(step.address) >> PageFormat::shift(cache.level);
-  const std::size_t set = cache.entries.set_of(number);
+  const auto set = cache.entries.set_of(number);
   return cache.entries.use(set, (number << 6) + step.stage + 1u,
                            [&](const Pointer& p) { return same_space(p.tag, p.global, tag, step.stage); });
 }
@@ -85,7 +85,7 @@ void WalkCaches::keep(const Stage& stage, const Learned& learned, AddressSpaceTa
       std::find_if(levels_.begin(), levels_.end(), [level](const LevelCache& c) { return c.level == level; });
   if (cache == levels_.end()) return;
   const Addr number = stage.canonical(learned.input) >> PageFormat::shift(level);
-  const std::size_t set = cache->entries.set_of(number);
+  const auto set = cache->entries.set_of(number);
   const std::uint64_t key = (number << 6) + learned.stage + 1u;
   const bool global = has(learned.table.rights, Rights::global);
   Pointer* place =
@@ -98,7 +98,7 @@ void WalkCaches::keep_nested(const Learned& learned, std::uint32_t vmid) {
   const unsigned shift = learned.translation.page_shift;
   if (shift >= kUnlimitedShift) return;
   const Addr number = learned.input >> shift;
-  const std::size_t set = nested_->entries.set_of(number);
+  const auto set = nested_->entries.set_of(number);
   const std::uint64_t key = number << 6 | shift;
   Nested* place =
       nested_->entries.use(set, key, [&](const Nested& n) { return n.vmid == vmid && n.stage == learned.stage; });

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "pagoda/paging/run_walk.h"
+#include "pagoda/paging/plain_walk.h"
 
 namespace pagoda {
 
@@ -53,11 +53,9 @@ class Walker::Port {
 
 namespace {
 
-/// What a TLB keeps of a translation.
-TlbEntry entry_of(const Translation& translation, const WalkJob& job, Ps ready) {
-  TlbEntry entry{};
+// The TLB entry of a translation, but for when it is there.
+void describe(const Translation& translation, const WalkJob& job, TlbEntry& entry) {
   entry.page = translation.page();
-  entry.ready = ready;
   entry.tag = job.tag;
   entry.page_shift = translation.page_shift;
   entry.program_shift = translation.stages[0].page_shift & 0x7f;  // 7 bits hold it
@@ -69,7 +67,6 @@ TlbEntry entry_of(const Translation& translation, const WalkJob& job, Ps ready) 
   for (std::size_t stage = 0; stage < job.stages.size(); ++stage) {
     entry.rights[stage] = translation.stages[stage].rights;
   }
-  return entry;
 }
 
 }  // namespace
@@ -86,9 +83,10 @@ WalkResult Walker::walk(const WalkJob& job, TableMemory& memory) {
   Probe& level = level_probes_[slot.server];
   Port port(*this, job, memory, slot.start, level);
   WalkResult result;
-  const bool handed = memory_walks_ != nullptr && place_ == WalkerPlace::memory && hand_over(job, port, result);
-  if (!handed) walk_here(job, port, result);
+  if (memory_walks_ == nullptr || !walk_by_place(job, port, result)) translate(job, port, result);
+  if (port.last_table()) result.last_table = port.last_table();
   result.start = slot.start;
+  result.done = port.now();
   slots_.release(job.floor, slot, result.done);
   typical_walk_ = result.done - slot.start;
   ++walks_;
@@ -96,21 +94,21 @@ WalkResult Walker::walk(const WalkJob& job, TableMemory& memory) {
   latency_.record(result.done - slot.start);
   busy_probe_.during(slot.start, result.done);
   level.set(result.done, 0);
+  result.entry.ready = result.done;
   if (result.fault) ++faults_;
   return result;
 }
 
-void Walker::walk_here(const WalkJob& job, Port& port, WalkResult& result) {
-  Walk walk(job.stages, job.request, Lookups::on);
-  const bool hybrid = memory_walks_ != nullptr && place_ == WalkerPlace::hybrid;
-  if (hybrid && !begins_here(walk, port) && hand_over(job, port, result)) return;
-  if (run_walk(walk, port)) {
-    result.entry = entry_of(walk.translation(), job, port.now());
-  } else {
-    result.fault = walk.fault();
+// Where a walker in memory is at hand: false if the walk is still to be made here.
+bool Walker::walk_by_place(const WalkJob& job, Port& port, WalkResult& result) {
+  if (place_ == WalkerPlace::hybrid) {
+    Walk walk(job.stages, job.request, Lookups::on);
+    if (begins_here(walk, port)) {
+      finish(walk, job, port, result);
+      return true;
+    }
   }
-  result.done = port.now();
-  result.last_table = port.last_table();
+  return hand_over(job, port, result);
 }
 
 // Has the walk made in memory; false if it came back to be made here.
@@ -122,7 +120,6 @@ bool Walker::hand_over(const WalkJob& job, Port& port, WalkResult& result) {
     ++fallbacks_;
     return false;
   }
-  result.entry.ready = result.done;
   if (place_ == WalkerPlace::hybrid && result.last_table) {
     caches_.keep(job.stages[0],
                  {.kind = Learned::Kind::table,
@@ -144,6 +141,29 @@ bool Walker::begins_here(Walk& walk, Port& port) const {
   if (pointer == nullptr || pointer->level + 1u > own_reads_) return false;
   walk.continue_at(*pointer);
   return true;
+}
+
+void Walker::translate(const WalkJob& job, Port& port, WalkResult& result) {
+  if (!PlainWalk::fits(job.stages, job.request)) {
+    Walk walk(job.stages, job.request, Lookups::on);
+    return finish(walk, job, port, result);
+  }
+  PlainWalk plain(job.stages.front(), job.request);
+  if (plain.run(port)) {
+    describe(plain.translation(), job, result.entry);
+  } else {
+    Walk walk(job.stages, job.request, Lookups::on);
+    plain.hand_over(walk);
+    finish(walk, job, port, result);
+  }
+}
+
+void Walker::finish(Walk& walk, const WalkJob& job, Port& port, WalkResult& result) {
+  if (run_walk(walk, port)) {
+    describe(walk.translation(), job, result.entry);
+  } else {
+    result.fault = walk.fault();
+  }
 }
 
 void Walker::visit_stats(StatVisitor& v) {

@@ -59,9 +59,11 @@ class Walker {
  private:
   class Port;
 
-  void walk_here(const WalkJob& job, Port& port, WalkResult& result);
+  bool walk_by_place(const WalkJob& job, Port& port, WalkResult& result);
   bool hand_over(const WalkJob& job, Port& port, WalkResult& result);
   bool begins_here(Walk& walk, Port& port) const;
+  void translate(const WalkJob& job, Port& port, WalkResult& result);
+  void finish(Walk& walk, const WalkJob& job, Port& port, WalkResult& result);
 
   WalkerPlace place_;
   std::uint32_t own_reads_;

@@ -92,7 +92,6 @@ class CoreTiming {
   static constexpr std::uint64_t kNobody = ~std::uint64_t{0} / 2;  // an instruction that never leaves
 
   Retirement& oldest_retirement() { return in_window_[oldest_ & window_mask_]; }
-  Retirement& newest_retirement() { return in_window_[(newest_ - 1) & window_mask_]; }
   void wait_for(const Retirement& leaving);
 
   Ps ready_value(unsigned depends_on) const {
@@ -102,12 +101,15 @@ class CoreTiming {
 
   void retire(Ps complete) {
     retired_ = std::max(retired_, complete);
-    if (newest_retirement().instruction != instructions_) {
-      ++newest_;
-      in_window_[newest_ & window_mask_].instruction = kNobody;
-      newest_retirement().instruction = instructions_;
+    Retirement* const ring = in_window_.data();
+    Retirement* newest = &ring[(newest_ - 1) & window_mask_];
+    if (newest->time == retired_) return;  // nobody waits for it who did not wait for that one
+    if (newest->instruction != instructions_) {
+      newest = &ring[newest_ & window_mask_];
+      newest->instruction = instructions_;
+      ring[++newest_ & window_mask_].instruction = kNobody;
     }
-    newest_retirement().time = retired_;
+    newest->time = retired_;
   }
 
   // Instruction n enters with the n-th slot after those taken; a cycle has `width` of them.

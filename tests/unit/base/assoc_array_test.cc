@@ -16,8 +16,8 @@ using Array = AssocArray<Payload>;
 
 // Looks `key` up in set 0 and fills it on a miss; true on a hit.
 bool access(Array& array, std::uint64_t key, std::size_t set = 0) {
-  if (array.use(set, key) != nullptr) return true;
-  array.insert(set, key);
+  if (array.use(array.set_of(set), key) != nullptr) return true;
+  array.insert(array.set_of(set), key);
   return false;
 }
 
@@ -26,8 +26,8 @@ TEST(AssocArray, LruKeepsTheMostRecentWays) {
   for (const std::uint64_t key : {1, 2, 3, 4}) access(array, key);
   EXPECT_TRUE(access(array, 1));
   EXPECT_FALSE(access(array, 5));  // takes the place of 2
-  EXPECT_FALSE(array.find(0, 2));
-  for (const std::uint64_t key : {1, 3, 4, 5}) EXPECT_TRUE(array.find(0, key)) << key;
+  EXPECT_FALSE(array.find(array.set_of(0), 2));
+  for (const std::uint64_t key : {1, 3, 4, 5}) EXPECT_TRUE(array.find(array.set_of(0), key)) << key;
 }
 
 // An independent model: a list per set, most recent first.
@@ -45,7 +45,7 @@ void agree_with_lists(std::size_t sets, std::size_t ways, std::uint64_t keys) {
     if (list.size() > ways) list.pop_back();
     ASSERT_EQ(access(array, key, key % sets), hit) << "access " << i;
     if (random() % 16 != 0) continue;
-    array.erase(array.find(key % sets, key));
+    array.erase(array.find(array.set_of(key), key));
     list.pop_front();
   }
 }
@@ -87,7 +87,7 @@ TEST(AssocArray, PlruFollowsItsTree) {
   for (const std::uint64_t key : {1, 2, 3, 4}) access(array, key);
   for (const std::uint64_t key : {1, 3, 2, 4}) EXPECT_TRUE(access(array, key));
   EXPECT_FALSE(access(array, 9));
-  EXPECT_FALSE(array.find(0, 1));
+  EXPECT_FALSE(array.find(array.set_of(0), 1));
 }
 
 // SRRIP inserts as "long": a scan of new keys is evicted before what was hit (ISCA 2010, section 4).
@@ -96,8 +96,8 @@ TEST(AssocArray, SrripResistsAScan) {
   for (const std::uint64_t key : {1, 2}) access(array, key);
   for (const std::uint64_t key : {1, 2}) access(array, key);
   for (std::uint64_t key = 100; key < 104; ++key) access(array, key);
-  EXPECT_TRUE(array.find(0, 1));
-  EXPECT_TRUE(array.find(0, 2));
+  EXPECT_TRUE(array.find(array.set_of(0), 1));
+  EXPECT_TRUE(array.find(array.set_of(0), 2));
 }
 
 TEST(AssocArray, RandomIsSeededAndUsesEveryWay) {
@@ -105,12 +105,13 @@ TEST(AssocArray, RandomIsSeededAndUsesEveryWay) {
   Array b({.entries = 8, .ways = 8, .replacement = Replacement::random}, 42);
   std::map<const Payload*, int> replaced;
   for (std::uint64_t key = 1; key < 2000; ++key) {
-    ++replaced[a.insert(0, key)];
+    ++replaced[a.insert(a.set_of(0), key)];
     access(b, key);
   }
   EXPECT_EQ(replaced.size(), 8u);
   for (const auto& [entry, times] : replaced) EXPECT_GT(times, 150);  // 250 expected, standard deviation 15
-  for (std::uint64_t key = 1; key < 2000; ++key) EXPECT_EQ(a.find(0, key) != nullptr, b.find(0, key) != nullptr);
+  for (std::uint64_t key = 1; key < 2000; ++key)
+    EXPECT_EQ(a.find(a.set_of(0), key) != nullptr, b.find(b.set_of(0), key) != nullptr);
 }
 
 TEST(AssocArray, EraseIfEmptiesAndEmptyEntriesAreFilledFirst) {
@@ -119,7 +120,7 @@ TEST(AssocArray, EraseIfEmptiesAndEmptyEntriesAreFilledFirst) {
   EXPECT_EQ(array.erase_if([](std::uint64_t key, const Payload&) { return key % 2 == 0; }), 2u);
   access(array, 7);
   access(array, 8);
-  for (const std::uint64_t key : {1, 3, 7, 8}) EXPECT_TRUE(array.find(0, key)) << key;
+  for (const std::uint64_t key : {1, 3, 7, 8}) EXPECT_TRUE(array.find(array.set_of(0), key)) << key;
 }
 
 TEST(AssocGeometry, SaysWhatIsWrongWithAShape) {
