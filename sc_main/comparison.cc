@@ -5,6 +5,7 @@
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <span>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -66,6 +67,17 @@ constexpr Row kRows[] = {{"simulated_time_ns", "simulated time, ns"},
                          {"io.attacks.attempts", "attacks"},
                          {"io.attacks.blocked", "  blocked"},
                          {"io.attacks.succeeded", "  successful"},
+                         {"migration.rounds", "rounds of copying"},
+                         {"migration.pages_sent", "  pages"},
+                         {"migration.bytes_sent", "  bytes"},
+                         {"migration.total_time", "total time, ns"},
+                         {"migration.downtime", "downtime, ns"},
+                         {"migration.dma_rate", "DMA, all devices, Gb/s"},
+                         {"migration.dma_latency.p99", "  request p99, ns"},
+                         {"migration.log_bytes", "log traffic on links, B"},
+                         {"migration.false_dirty_ratio", "pages said dirty that are not"},
+                         {"migration.guest_slowdown", "instructions lost"},
+                         {"migration.verified_pages", "pages verified"},
                          {"llc.hit_rate", "last-level cache hit rate"},
                          {"memory0.bandwidth", "DRAM bandwidth, GB/s"},
                          {"memory0.bytes_by_origin.walk", "  bytes for walks"},
@@ -77,6 +89,18 @@ constexpr Row kColumns[] = {{"simulated_time_ns", "time, ns"},        {"cpu0.acc
                             {"cpu0.l1d.hit_rate", "L1D hits"},        {"device.payload_rate", "DMA Gb/s"},
                             {"device.latency.mean", "DMA, ns"},       {"io.iommu.iotlb.hit_rate", "IOTLB hits"},
                             {"io.iommu.walker.walks", "IOMMU walks"}, {"memory0.bandwidth", "DRAM GB/s"}};
+// Of platforms with a process that migrates.
+constexpr Row kMigrationColumns[] = {{"migration.rounds", "rounds"},
+                                     {"migration.pages_sent", "pages"},
+                                     {"migration.bytes_sent", "bytes"},
+                                     {"migration.total_time", "total, ns"},
+                                     {"migration.downtime", "downtime, ns"},
+                                     {"migration.dma_rate", "DMA Gb/s"},
+                                     {"migration.dma_latency.p99", "DMA p99, ns"},
+                                     {"migration.log_bytes", "log, B"},
+                                     {"migration.false_dirty_ratio", "false dirty"},
+                                     {"migration.guest_slowdown", "slowdown"},
+                                     {"migration.verified_pages", "verified"}};
 
 std::string figure(double value) {
   if (std::isnan(value)) return "-";
@@ -171,7 +195,8 @@ std::string Comparison::table() const {
 std::string Comparison::table_by_variant() const {
   std::vector<std::string> header{""};
   std::vector<const Statistic*> columns;
-  for (const Row& column : kColumns) {
+  const bool migrates = find("migration.outcome") != nullptr;
+  for (const Row& column : migrates ? std::span<const Row>(kMigrationColumns) : std::span<const Row>(kColumns)) {
     const Statistic* statistic = find(column.statistic);
     if (statistic == nullptr) continue;
     header.emplace_back(column.label);

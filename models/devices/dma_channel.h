@@ -64,6 +64,7 @@ class DmaChannel final : private AgendaTask {
 
   /// Data moved, in the requests that statistics count.
   std::uint64_t bytes() const { return bytes_; }
+  const Distribution& latency() const { return latency_; }
 
   void visit_stats(StatVisitor& visitor);
   void visit_probes(ProbeVisitor& visitor);

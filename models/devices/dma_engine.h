@@ -64,6 +64,9 @@ class DmaEngine : public Module, private HostPort, private DeviceServices {
   Ps summed_latency() const { return channel_.summed_latency(); }
   Ps accounted_time() const { return channel_.accounted_time(); }
   std::uint64_t bytes() const { return channel_.bytes(); }
+  const Distribution& latency() const { return channel_.latency(); }
+  /// Of the dirty logger's own requests.
+  std::uint64_t log_bytes() const { return log_ ? log_->own.bytes() : 0; }
 
   void visit_stats(StatVisitor& visitor) override;
   void visit_probes(ProbeVisitor& visitor) override;
