@@ -51,7 +51,10 @@ class MigrationRig::Removal final : public DirtySource {
  public:
   Removal(MigrationRig& rig, Device& device) : rig_(rig), device_(device) {}
   bool of_devices() const override { return true; }
-  void begin() override { rig_.suspend(device_); }
+  void begin() override {
+    if (!rig_.gone_since_) rig_.gone_since_ = kernel_now();
+    rig_.suspend(device_);
+  }
   void collect(PageSet& /*dirty*/) override {}
   void end() override {}
 
@@ -211,6 +214,7 @@ void MigrationRig::resume_processors() {
 }
 
 void MigrationRig::resume_devices() {
+  gone_since_.reset();
   for (const auto& device : devices_) device->registers.write64(DmaEngine::kSuspend, 0);
 }
 

@@ -78,6 +78,7 @@ class MigrationRig final : private MigratedGuest, private InterruptSink {
   void resume_processors() override;
   void resume_devices() override;
   void forget_translations() override;
+  std::optional<Ps> devices_gone_since() const override { return gone_since_; }
   void monitoring_begins() override;
   double progress() override;
   void visit_stats(StatVisitor& visitor, Ps measured) override;
@@ -100,8 +101,9 @@ class MigrationRig final : private MigratedGuest, private InterruptSink {
   std::unique_ptr<Resets> resets_;
   Begins begins_;
   bool begun_ = false;
-  Distribution latency_before_;  // of all devices' requests
-  double rate_before_ = 0;       // Gb/s, of all
+  std::optional<Ps> gone_since_;  // devices that are taken away
+  Distribution latency_before_;   // of all devices' requests
+  double rate_before_ = 0;        // Gb/s, of all
 };
 
 }  // namespace pagoda

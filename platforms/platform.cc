@@ -125,7 +125,9 @@ void Platform::start_program(const CpuConfig& config, Cpu& cpu, Os::ProcessId pr
   }
   const bool migrates = migration_ && migration_->process() == process;
   if (migrates) {
-    for (const PageRange& range : workload.source().footprint().data) migration_->add_range(range.begin, range.bytes);
+    const Footprint footprint = workload.source().footprint();
+    for (const PageRange& range : footprint.data) migration_->add_range(range.begin, range.bytes);
+    for (const PageRange& range : footprint.code) migration_->add_range(range.begin, range.bytes);
   }
   cpu.run(workload.take(), cpu.unit(), migrates ? migration_->faults() : *os_);
   os_->assign(cpu, process);

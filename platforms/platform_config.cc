@@ -39,6 +39,11 @@ std::optional<ConfigProblem> migration_problem(const PlatformConfig& config) {
     return ConfigProblem{"migration", "not beside hypervisors, io.sharing, io.control or warmup",
                          "allowed: none of these; migration.manager.start is its warm-up"};
   }
+  if (migration.devices == DeviceTracking::iommu_flags && config.io.iommu &&
+      !config.io.iommu->capabilities.flag_updates) {
+    return ConfigProblem{"migration", "devices: iommu_flags, and the IOMMU sets no flags",
+                         "allowed: io.iommu.capabilities.flag_updates: true"};
+  }
   for (const DeviceConfig& device : config.io.devices) {
     const char* problem = !device.shares_cpu || *device.shares_cpu != migration.cpu ? "does not share the process"
                           : !config.io.iommu                                        ? "has no IOMMU"

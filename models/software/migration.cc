@@ -240,7 +240,8 @@ Migration::Outcome Migration::stop_and_copy(PageSet& dirty) {
   if (!send_state()) return Outcome::link_failed;
   spend(config_.resume.ps);
   end_ = kernel_now();
-  downtime_ = device_downtime_ = end_ - paused_at_;
+  downtime_ = end_ - paused_at_;
+  device_downtime_ = end_ - host_.devices_gone_since().value_or(paused_at_);
   paused_probe_.during(paused_at_, end_);
   verify();
   return Outcome::done;
@@ -263,7 +264,7 @@ Migration::Outcome Migration::finish_by_post_copy(PageSet& dirty) {
   end_ = kernel_now();
   post_running_ = end_ - resumed;
   post_during_ = host_.progress() - progress;
-  device_downtime_ = end_ - paused_at_;
+  device_downtime_ = end_ - host_.devices_gone_since().value_or(paused_at_);
   host_.pause();
   verify();
   return Outcome::done;

@@ -19,7 +19,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
-#include <string>
+#include <optional>
 #include <vector>
 
 #include <tlm_utils/simple_initiator_socket.h>
@@ -46,6 +46,8 @@ class MigratedGuest {
   virtual void resume_devices() = 0;
   /// Whatever processors know of translations is gone: they are those of another machine.
   virtual void forget_translations() = 0;
+  /// Devices stand still earlier, from this time on; nothing: not before pause().
+  virtual std::optional<Ps> devices_gone_since() const { return std::nullopt; }
   /// Monitoring begins: results count from here on.
   virtual void monitoring_begins() {}
   /// Instructions done so far.

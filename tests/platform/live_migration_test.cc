@@ -57,6 +57,16 @@ TEST(LiveMigration, ComparesAllVariants) {
   EXPECT_LT(log["migration.downtime"], all["migration.downtime"] / 2);
   EXPECT_LT(log["io.nic0.dirty_log.logged"] * 3, each["io.nic0.dirty_log.logged"]);
   EXPECT_GT(each["migration.log_bytes"], 2 * log["migration.log_bytes"]);
+  // Software reads each page that it sends, and of each device a bit for each page and a record of 8 bytes in every pass:
+  // one for each round, one when all stands still, one that ends monitoring, which has no map to read. It clears a frame
+  // for each map, two at first and one in each pass.
+  const double passes = log["migration.rounds"] + 1;
+  EXPECT_EQ(log["migration.host_bytes_read"],
+            log["migration.pages_sent"] * 4096 + passes * kDevicePages / 8 + 2 * 8 * (passes + 1));
+  EXPECT_EQ(log["migration.host_bytes_written"], 2 * 4096 * (2 + passes));
+  // A device reads and writes a word of 8 bytes for each update, and writes the records.
+  const double updates = log["io.nic0.dirty_log.updates"] + log["io.disk0.dirty_log.updates"];
+  EXPECT_EQ(log["migration.log_bytes"], 16 * updates + 2 * 8 * (passes + 1));
   EXPECT_LT(stats_of("detached")["migration.dma_rate"], 0.05 * log["migration.dma_rate"]);
   EXPECT_LT(stats_of("emulated")["migration.dma_rate"], 0.9 * log["migration.dma_rate"]);
   EXPECT_GT(stats_of("emulated")["migration.guest_slowdown"], 0.02) << "each transfer takes an exit";
@@ -228,6 +238,10 @@ TEST(LiveMigration, RefusesWhatMakesNoSense) {
   says("io.devices.1.dma.dirty_log=none", "`disk` cannot log what it writes");
   says("io.devices.1.dma.dirty_log.word=3 B", "not a power of two");
   says("warmup=10", "not beside");
+  const Outcome flags = workspace.pagoda({"check", "live_migration", "--set", "migration.devices=iommu_flags", "--set",
+                                          "io.iommu.capabilities.flag_updates=false"});
+  EXPECT_EQ(flags.status, 2);
+  EXPECT_NE(flags.errors.find("sets no flags"), std::string::npos) << flags.errors;
   says("migration.devise=log", "did you mean");
   const Outcome outcome = workspace.pagoda({"check", "live_migration", "--set", "migration.manager.mode=post_copy",
                                             "--set", "migration.link.fails_at=1 ms"});
