@@ -134,6 +134,7 @@ void DirtyLogger::end_pass(Region& region, State state, Ps at) {
   region.state = state;
   region.ending_since = at;
   region.ends_from = region.written_until;
+  draining_probe_.set(at, ++ending_);
   if (state == State::ending_pass) region.current = 1 - old;
   ++epoch_;
   words_.flush({region.number, old}, at);
@@ -151,6 +152,8 @@ void DirtyLogger::reset(Ps at) {
     region->queued = {};
   }
   ++epoch_;
+  ending_ = 0;
+  draining_probe_.set(at, 0);
   depth_probe_.set(at, 0);
   population_probe_.set(at, 0);
   channel_->retry_stalled(at);
@@ -294,7 +297,7 @@ void DirtyLogger::recorded(Region& region, Ps at) {
   if (region.job.status != DmaStatus::ok) report(DeviceError::record_fault);
   ++passes_;
   drain_.record(at - region.ending_since);
-  draining_probe_.during(region.ending_since, at);
+  draining_probe_.set(at, --ending_);
   region.state = region.state == State::stopping ? State::idle : State::logging;
   region.marked = 0;
   ++region.pass;

@@ -171,6 +171,7 @@ class DirtyLogger final : public RegisterFunction, public AccessLog, private Map
   std::uint64_t selected_ = 0;
   std::uint64_t generation_ = 0;
   std::uint64_t epoch_ = 0;      // of marks in the ATC: changes with each pass of any region
+  std::uint64_t ending_ = 0;     // regions whose pass ends
   std::size_t room_wanted_ = 0;  // writes refused since room was last announced
 
   std::uint64_t writes_ = 0, logged_ = 0, suppressed_ = 0, full_ = 0, passes_ = 0, granules_ = 0, depth_max_ = 0,

@@ -42,6 +42,7 @@ MapWords::Word* MapWords::take(Map map, Addr address, DirtyMapKind kind, Ps at) 
       word->address = address;
       word->kind = kind;
       word->since = at;
+      words_probe_.set(at, ++in_use_);
       agenda_->add(at + gather_, *this);
       return word.get();
     }
@@ -143,7 +144,6 @@ void MapWords::end(Word& word, Ps at) {
   const bool forgotten = word.forgotten;
   const bool failed = word.failed;
   const std::uint64_t granules = word.granules;
-  words_probe_.during(word.since, at);
   if (!forgotten && !failed && any_noted(word)) {  // more came while it was written
     word.since = at;
     start(word, at);
@@ -153,6 +153,7 @@ void MapWords::end(Word& word, Ps at) {
   std::fill(word.data.begin(), word.data.end(), 0);
   word.forgotten = word.failed = false;
   word.state = State::free;
+  words_probe_.set(at, --in_use_);
   if (!forgotten) owner_.word_written(word.map, !failed, granules, at);
 }
 
@@ -179,6 +180,7 @@ void MapWords::reset() {
     std::fill(word->noted.begin(), word->noted.end(), 0);
     if (word->state == State::gathering) {
       word->state = State::free;
+      --in_use_;
     } else {
       word->forgotten = true;
     }

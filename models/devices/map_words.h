@@ -96,6 +96,7 @@ class MapWords final : private AgendaTask {
   DmaChannel* channel_ = nullptr;
   Agenda* agenda_ = nullptr;
   std::vector<std::unique_ptr<Word>> words_;
+  std::uint64_t in_use_ = 0;
 
   std::uint64_t noted_ = 0, merged_ = 0, no_word_ = 0, updates_ = 0, bytes_read_ = 0, bytes_written_ = 0, failed_ = 0;
   Probe words_probe_;

@@ -221,6 +221,7 @@ void Migration::stop(PageSet& dirty) {
   during_ = host_.progress() - progress_at_begin_;
   running_ = paused_at_ - begin_;
   paused_ = true;
+  paused_probe_.set(paused_at_, 1);
   host_.pause();
   if (monitoring_) {
     collect(dirty);
@@ -242,7 +243,7 @@ Migration::Outcome Migration::stop_and_copy(PageSet& dirty) {
   end_ = kernel_now();
   downtime_ = end_ - paused_at_;
   device_downtime_ = end_ - host_.devices_gone_since().value_or(paused_at_);
-  paused_probe_.during(paused_at_, end_);
+  paused_probe_.set(end_, 0);
   verify();
   return Outcome::done;
 }
@@ -255,7 +256,7 @@ Migration::Outcome Migration::finish_by_post_copy(PageSet& dirty) {
   post_copy_.begin(dirty, *there_);
   host_.forget_translations();
   downtime_ = kernel_now() - paused_at_;
-  paused_probe_.during(paused_at_, kernel_now());
+  paused_probe_.set(kernel_now(), 0);
   const double progress = host_.progress();
   const Ps resumed = kernel_now();
   host_.resume_processors();
@@ -306,10 +307,11 @@ void Migration::give_up() {
   there_.reset();
   if (paused_) {
     host_.resume_processors();
-    host_.resume_devices();
     downtime_ += kernel_now() - paused_at_;
+    paused_probe_.set(kernel_now(), 0);
     paused_ = false;
   }
+  host_.resume_devices();  // some may have been taken away before
   end_ = kernel_now();
 }
 

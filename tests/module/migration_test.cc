@@ -87,7 +87,7 @@ struct MigrationBench : ::testing::Test, MigratedGuest {
 
   void pause() override { paused_at = kernel_now(); }
   void resume_processors() override { ++resumed; }
-  void resume_devices() override { ++resumed; }
+  void resume_devices() override { ++devices_resumed; }
   void forget_translations() override {}
   double progress() override { return static_cast<double>(kernel_now()); }
 
@@ -102,7 +102,7 @@ struct MigrationBench : ::testing::Test, MigratedGuest {
   std::optional<NetworkLink> link;
   std::optional<Migration> manager;
   Ps paused_at = 0;
-  int resumed = 0;
+  int resumed = 0, devices_resumed = 0;
 };
 
 constexpr Ps kPageTime = 4104 * kNanosecond;
@@ -243,7 +243,8 @@ TEST_F(MigrationBench, ALinkThatFailsInTheLastCopyLetsTheProcessGoOn) {
   build(config, failing);
   run();
   EXPECT_EQ(manager->outcome(), Outcome::link_failed);
-  EXPECT_EQ(resumed, 2) << "processors and devices";
+  EXPECT_EQ(resumed, 1);
+  EXPECT_EQ(devices_resumed, 1);
 }
 
 TEST_F(MigrationBench, AnotherAttemptStartsAnew) {

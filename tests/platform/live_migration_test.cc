@@ -1,5 +1,6 @@
 // Live migration as a user runs it: every run compares the memory it has moved byte for byte, and fails if a page is lost.
 #include <cmath>
+#include <sstream>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -179,6 +180,14 @@ TEST(LiveMigration, AFailingLinkLeavesTheProcessRunning) {
   EXPECT_GT(again["migration.attempts"], 1);
 }
 
+TEST(LiveMigration, DevicesComeBackWhenItIsGivenUp) {
+  for (const char* variant : {"detached", "emulated"}) {
+    const RunStats stats = migrate(variant, {"migration.link.fails_at=5 ms"});
+    EXPECT_EQ(stats["migration.outcome"], kLinkFailed) << variant;
+    EXPECT_GT(stats["migration.dma_rate"], 10) << "most of the time counted came after: " << variant;
+  }
+}
+
 TEST(LiveMigration, AfterAMoveALinkIsWaitedFor) {
   const RunStats stats = migrate("log_on_miss", {"migration.manager.mode=post_copy", "migration.link.fails_at=5 ms",
                                                  "migration.link.repaired_after=1 ms"});
@@ -219,6 +228,14 @@ TEST(LiveMigration, ShowsItselfInTheWaveform) {
   const std::string wave = read_file(workspace.path("wave.vcd"));
   for (const char* signal : {"population", "queue_depth", "round", "dirty", "busy", "paused", "draining"}) {
     EXPECT_NE(wave.find(signal), std::string::npos) << signal;
+  }
+  std::istringstream lines(wave);
+  long long last = -1;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.empty() || line[0] != '#') continue;
+    const long long time = std::stoll(line.substr(1));
+    ASSERT_GE(time, last) << "time goes on";
+    last = time;
   }
 }
 

@@ -118,11 +118,6 @@ class DirtyBench : public HostPort, public DeviceServices, public DmaClient {
     }
     return all;
   }
-  std::uint64_t state(std::uint64_t region) {
-    selected = region;
-    EXPECT_TRUE(logger->write_register(DirtyLogger::kRegion, region, now));
-    return 0;
-  }
   double stat(const char* path) {
     StatNode root;
     StatReader reader(root);
@@ -186,7 +181,6 @@ class DirtyBench : public HostPort, public DeviceServices, public DmaClient {
   std::deque<DmaJob> jobs;
   std::deque<std::vector<unsigned char>> buffers;
   Ps now = 0;
-  std::uint64_t selected = 0;
   std::size_t interrupts = 0, jobs_done = 0;
   bool global = false;
   std::function<Ps()> latency;
