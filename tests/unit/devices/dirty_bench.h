@@ -175,7 +175,7 @@ class DirtyBench : public HostPort, public DeviceServices, public DmaClient {
   void dma_done(DmaJob& /*job*/, Ps /*at*/) override { ++jobs_done; }
 
   Agenda agenda;
-  std::vector<unsigned char> memory = std::vector<unsigned char>(kMemory);
+  std::vector<unsigned char> memory;  // kMemory bytes, which a test gives it
   std::optional<DirtyLogger> logger;
   std::deque<Task> tasks;
   std::deque<DmaJob> jobs;

@@ -17,6 +17,8 @@ constexpr Ps kTranslation = 300'000;
 constexpr Addr kPage = 4096;
 
 struct DirtyLoggerTest : ::testing::Test, DirtyBench {
+  DirtyLoggerTest() { memory.resize(kMemory); }
+
   static DmaConfig config(DirtyLogConfig log = {}, bool atc = true) {
     DmaConfig dma;
     dma.dirty_log = log;
