@@ -8,6 +8,7 @@
 #include "pagoda/mmu/mmu.h"
 #include "pagoda/workload/core.h"
 #include "platforms/platform_config.h"
+#include "platforms/write_tap.h"
 
 namespace pagoda {
 
@@ -19,8 +20,9 @@ class Cpu final : public Core {
 
   /// Binds all that leaves the private caches to a shared level, and table walks to where the configuration says:
   /// `shared` is in front of the last-level cache (or memory), `memory` in front of memory.
+  /// `tap`: between the MMU and what is below it, if there is one.
   template <class Socket>
-  void connect(Socket& shared, Socket& memory);
+  void connect(Socket& shared, Socket& memory, WriteTap* tap = nullptr);
 
   Mmu& unit() { return mmu_; }
   /// Its data caches, the smallest first.
@@ -39,7 +41,7 @@ class Cpu final : public Core {
 };
 
 template <class Socket>
-void Cpu::connect(Socket& shared, Socket& memory) {
+void Cpu::connect(Socket& shared, Socket& memory, WriteTap* tap) {
   if (l2_) l2_->memory.bind(shared);
   const auto below_l1 = [&](auto& socket) {
     if (l2_) {
@@ -48,11 +50,19 @@ void Cpu::connect(Socket& shared, Socket& memory) {
       socket.bind(shared);
     }
   };
-  if (l1d_) {
-    mmu_.data_memory.bind(l1d_->cpu);
-    below_l1(l1d_->memory);
+  const auto data_to = [&](auto& socket) {
+    if (l1d_) {
+      socket.bind(l1d_->cpu);
+      below_l1(l1d_->memory);
+    } else {
+      below_l1(socket);
+    }
+  };
+  if (tap != nullptr) {
+    mmu_.data_memory.bind(tap->in);
+    data_to(tap->out);
   } else {
-    below_l1(mmu_.data_memory);
+    data_to(mmu_.data_memory);
   }
   if (config_.core.fetch) {
     if (l1i_) {

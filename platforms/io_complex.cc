@@ -6,6 +6,7 @@
 
 #include "pagoda/base/error.h"
 #include "pagoda/base/transaction.h"
+#include "platforms/migration_rig.h"
 
 namespace pagoda {
 namespace {
@@ -39,25 +40,30 @@ struct IoComplex::Device {
   std::string name;
 
   Device(const std::string& device_name, const DeviceConfig& config, const DmaConfig& dma, const PatternConfig& pattern,
-         SecureIo* secure)
+         SecureIo* secure, MigrationRig* migration)
       : traffic(pattern, config.limit),
         shared_traffic(secure == nullptr ? nullptr : secure->traffic(dma.requester, traffic, pattern.base)),
         link((device_name + "_link").c_str(), config.link),
         engine(device_name.c_str(), dma),
-        stream(shared_traffic ? *shared_traffic : traffic, dma.outstanding),
+        stream(source(migration), dma.outstanding),
         name(device_name) {
     engine.dma.bind(link.from_device);
     link.to_device.bind(engine.control);
     engine.run(stream);
   }
+  DmaTraffic& source(MigrationRig* migration) {
+    if (migration != nullptr) return migration->traffic(traffic);
+    return shared_traffic ? *shared_traffic : traffic;
+  }
 };
 
 IoComplex::IoComplex(const sc_core::sc_module_name& name, const IoConfig& config, Os& os, Bus& bus,
-                     const std::vector<Program>& programs, std::uint64_t seed)
+                     const std::vector<Program>& programs, MigrationRig* migration, std::uint64_t seed)
     : Module(name),
       os_(os),
       programs_(programs),
-      mirrors_(config.control && config.control->method == ControlMethod::mirrored) {
+      migration_(migration),
+      mirrors_(migration != nullptr || (config.control && config.control->method == ControlMethod::mirrored)) {
   if (config.iommu) {
     iommu_ = std::make_unique<Iommu>("iommu", *config.iommu);
     if (config.sharing) {
@@ -67,7 +73,12 @@ IoComplex::IoComplex(const sc_core::sc_module_name& name, const IoConfig& config
       directory_ = std::make_unique<DeviceDirectoryTable>(
           capabilities, DeviceDirectoryTable::levels_for(capabilities, 16), os.memory(), os.frames());
     } else {
-      iommu_->memory.bind(bus.in);
+      if (migration_ != nullptr) {
+        iommu_->memory.bind(migration_->dma_writes().in);
+        migration_->dma_writes().out.bind(bus.in);
+      } else {
+        iommu_->memory.bind(bus.in);
+      }
       driver_ = std::make_unique<IoDriver>("driver", config.driver, os.memory(), os.frames());
       driver_->registers.bind(iommu_->registers);
       for (unsigned cause = 0; cause < kIommuInterrupts; ++cause) {
@@ -111,7 +122,8 @@ void IoComplex::build(const DeviceConfig& config, std::uint32_t requester, const
   dma.requester = requester;
   PatternConfig pattern = config.traffic;
   pattern.seed += seed;
-  Device& device = *devices_.emplace_back(std::make_unique<Device>(name, config, dma, pattern, secure_.get()));
+  Device& device =
+      *devices_.emplace_back(std::make_unique<Device>(name, config, dma, pattern, secure_.get(), migration_));
   if (iommu_) {
     device.link.to_root.bind(iommu_->devices);
     iommu_->connect(requester, device.link.from_root);
@@ -119,6 +131,16 @@ void IoComplex::build(const DeviceConfig& config, std::uint32_t requester, const
       give_shared_tables(requester, dma.atc.has_value());
     } else {
       attach(config, requester);
+    }
+    if (migration_ != nullptr) {
+      migration_->add_device({.requester = requester,
+                              .dma = &config.dma,
+                              .base = pattern.base,
+                              .bytes = pattern.size.count,
+                              .driver = driver_.get(),
+                              .guest = shared_[*config.shares_cpu],
+                              .own = own_domain_},
+                             device.engine, device.link);
     }
   } else {
     device.link.to_root.bind(bus.in);
@@ -132,7 +154,10 @@ void IoComplex::attach(const DeviceConfig& config, std::uint32_t requester) {
                                 .page_requests = config.dma.atc && config.dma.atc->page_requests > 0,
                                 .privileged = config.dma.supervisor,
                                 .process_bits = config.dma.pasid ? 20u : 0u};
-  driver_->attach(requester, domain, options);
+  if (migration_ != nullptr && own_domain_ == nullptr) {
+    own_domain_ = &driver_->create_domain(std::string(domain.stage().format->name()));
+  }
+  driver_->attach(requester, own_domain_ != nullptr ? *own_domain_ : domain, options);
   if (config.dma.pasid) driver_->attach_process(requester, *config.dma.pasid, domain);
 }
 

@@ -26,6 +26,8 @@
 
 namespace pagoda {
 
+class MigrationRig;
+
 /// The module `io`: its statistics are what devices have moved.
 class IoComplex final : public Module {
  public:
@@ -36,7 +38,7 @@ class IoComplex final : public Module {
   };
 
   IoComplex(const sc_core::sc_module_name& name, const IoConfig& config, Os& os, Bus& bus,
-            const std::vector<Program>& programs, std::uint64_t seed);
+            const std::vector<Program>& programs, MigrationRig* migration, std::uint64_t seed);
   ~IoComplex() override;
 
   std::size_t devices() const { return devices_.size(); }
@@ -68,7 +70,9 @@ class IoComplex final : public Module {
 
   Os& os_;
   std::vector<Program> programs_;
-  bool mirrors_;  // tables that follow a core's process, instead of the process's
+  MigrationRig* migration_;         // of the process that devices share, if it migrates
+  IoDomain* own_domain_ = nullptr;  // then: for devices' traffic of their own
+  bool mirrors_;                    // tables that follow a core's process, instead of the process's
   std::unique_ptr<Iommu> iommu_;
   std::unique_ptr<IoDriver> driver_;
   std::unique_ptr<IoControl> control_;

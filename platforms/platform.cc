@@ -56,6 +56,9 @@ Platform::Platform(const PlatformConfig& config)
   build_cpus(config_);
   if (walk_sites_) walk_sites_->connect(cpus_, llc_.get());
   build_io(config_);
+  if (!migration_) return;
+  migration_->finish(bus_->in);
+  migration_->fill_memory(config_.seed);
 }
 
 Platform::~Platform() = default;
@@ -100,11 +103,21 @@ void Platform::build_cpus(const PlatformConfig& config) {
     for (std::uint32_t i = 0; i < group.count; ++i) {
       const auto number = static_cast<unsigned>(cpus_.size());
       Cpu& cpu = *cpus_.emplace_back(std::make_unique<Cpu>(fmt::format("cpu{}", number).c_str(), group, number));
-      cpu.connect(bus_->in, memory.in);
       if (!shared || !group.shared_memory) shared = os_->create_process();
+      cpu.connect(bus_->in, memory.in, tap_for(cpu, *shared));
       start_program(group, cpu, *shared);
     }
   }
+}
+
+// What is between a core and its first cache, if its process migrates.
+WriteTap* Platform::tap_for(Cpu& cpu, Os::ProcessId process) {
+  if (config_.migration && !migration_ && cpu.number() == config_.migration->cpu) {
+    migration_ = std::make_unique<MigrationRig>(*config_.migration, *os_, process, bytes_);
+    migration_->on_begin([this] { begin_measuring(kernel_now()); });
+  }
+  if (!migration_ || migration_->process() != process) return nullptr;
+  return &migration_->add_core(cpu);
 }
 
 void Platform::start_program(const CpuConfig& config, Cpu& cpu, Os::ProcessId process) {
@@ -116,7 +129,13 @@ void Platform::start_program(const CpuConfig& config, Cpu& cpu, Os::ProcessId pr
       for (const PageRange& range : footprint.code) os_->premap(process, range.begin, range.bytes);
     }
   }
-  cpu.run(workload.take(), cpu.unit(), *os_);
+  const bool migrates = migration_ && migration_->process() == process;
+  if (migrates) {
+    const Footprint footprint = workload.source().footprint();
+    for (const PageRange& range : footprint.data) migration_->add_range(range.begin, range.bytes);
+    for (const PageRange& range : footprint.code) migration_->add_range(range.begin, range.bytes);
+  }
+  cpu.run(workload.take(), cpu.unit(), migrates ? migration_->faults() : *os_);
   os_->assign(cpu, process);
   programs_.push_back({process, &cpu});
   if (config_.warmup > 0) {
@@ -127,7 +146,7 @@ void Platform::start_program(const CpuConfig& config, Cpu& cpu, Os::ProcessId pr
 
 void Platform::build_io(const PlatformConfig& config) {
   if (config.io.devices.empty()) return;
-  io_ = std::make_unique<IoComplex>("io", config.io, *os_, *bus_, programs_, config.seed);
+  io_ = std::make_unique<IoComplex>("io", config.io, *os_, *bus_, programs_, migration_.get(), config.seed);
   if (config.warmup == 0) return;
   warming_up_ += static_cast<unsigned>(io_->devices());
   io_->call_after(config.warmup, [this] { finish_warm_up(io_->end_time()); });
@@ -137,6 +156,11 @@ void Platform::build_io(const PlatformConfig& config) {
 void Platform::finish_warm_up(Ps at) {
   measured_from_ = std::max(measured_from_, at);
   if (--warming_up_ > 0) return;
+  begin_measuring(measured_from_);
+}
+
+void Platform::begin_measuring(Ps at) {
+  measured_from_ = at;
   StatReset reset;
   visit_all_stats(reset);
   if (io_) io_->start_measuring(measured_from_);
@@ -153,6 +177,13 @@ void Platform::run(const std::function<void(double)>& progress) {
   };
   for (const auto& cpu : cpus_) cpu->on_finish(finished);
   if (io_) io_->on_finish(finished);
+  if (migration_) {
+    ++running;  // which ends the run, whatever still runs
+    migration_->migration().on_finish([&running] {
+      running = 0;
+      sc_core::sc_pause();
+    });
+  }
   // Simulated time goes forward in slices of about the interval at which progress is shown.
   sc_core::sc_time slice(10, sc_core::SC_US);
   while (running > 0 && sc_core::sc_get_status() != sc_core::SC_STOPPED) {
@@ -162,12 +193,17 @@ void Platform::run(const std::function<void(double)>& progress) {
     if (took < kProgressInterval / 2) slice *= 2;
     if (took > kProgressInterval * 2) slice /= 2;
     if (!progress || running == 0) continue;
+    if (migration_) {
+      progress(migration_->migration().part_done());
+      continue;
+    }
     double done = io_ ? io_->progress() : 0;
     for (std::size_t i = 0; i < cpus_.size(); ++i) done += workloads_[i].progress(cpus_[i]->accesses());
     progress(done / static_cast<double>(programs));
   }
   for (const auto& cpu : cpus_) cpu->rethrow_failure();
   if (io_) io_->rethrow_failure();
+  if (migration_) migration_->migration().rethrow_failure();
   if (warming_up_ > 0) {
     throw UserError(fmt::format("a program ended before its warm-up of {} accesses", config_.warmup));
   }
@@ -179,6 +215,7 @@ void Platform::run(const std::function<void(double)>& progress) {
 Ps Platform::end_time() const {
   Ps end = 0;
   for (const auto& cpu : cpus_) end = std::max(end, cpu->end_time());
+  if (migration_) end = std::max(end, migration_->migration().end_time());
   return io_ ? std::max(end, io_->end_time()) : end;
 }
 

@@ -21,6 +21,7 @@
 #include "pagoda/software/os.h"
 #include "platforms/cpu.h"
 #include "platforms/io_complex.h"
+#include "platforms/migration_rig.h"
 #include "platforms/platform_config.h"
 #include "platforms/walk_sites.h"
 #include "platforms/workload.h"
@@ -51,6 +52,8 @@ class Platform {
   void build_cpus(const PlatformConfig& config);
   void start_program(const CpuConfig& config, Cpu& cpu, Os::ProcessId process);
   void build_io(const PlatformConfig& config);
+  WriteTap* tap_for(Cpu& cpu, Os::ProcessId process);
+  void begin_measuring(Ps at);
   void finish_warm_up(Ps at);
   void check_invariants();
   Ps end_time() const;
@@ -65,6 +68,7 @@ class Platform {
   std::unique_ptr<WalkSites> walk_sites_;  // if walkers are in memory
   std::unique_ptr<Os> os_;
   std::vector<std::unique_ptr<Cpu>> cpus_;
+  std::unique_ptr<MigrationRig> migration_;  // if a process migrates
   std::vector<Workload> workloads_;
   std::vector<IoComplex::Program> programs_;  // of the cores
   std::unique_ptr<IoComplex> io_;             // if there are devices

@@ -36,6 +36,42 @@ std::vector<std::string> preset_names() {
   return names;
 }
 
+// What the process that migrates needs, beside what its own configuration says.
+std::optional<ConfigProblem> migration_problem(const PlatformConfig& config) {
+  if (!config.migration) return std::nullopt;
+  const LiveMigrationConfig& migration = *config.migration;
+  std::uint32_t cores = 0;
+  for (const CpuConfig& cpu : config.cpus) cores += cpu.count;
+  if (migration.cpu >= cores) {
+    return ConfigProblem{"migration", fmt::format("there is no core {}", migration.cpu),
+                         "allowed: migration.cpu below the number of cores"};
+  }
+  if (!config.hypervisors.empty() || config.io.sharing || config.io.control || config.warmup > 0) {
+    return ConfigProblem{"migration", "not beside hypervisors, io.sharing, io.control or warmup",
+                         "allowed: none of these; migration.manager.start is its warm-up"};
+  }
+  if (migration.devices == DeviceTracking::iommu_flags && config.io.iommu &&
+      !config.io.iommu->capabilities.flag_updates) {
+    return ConfigProblem{"migration", "devices: iommu_flags, and the IOMMU sets no flags",
+                         "allowed: io.iommu.capabilities.flag_updates: true"};
+  }
+  for (const DeviceConfig& device : config.io.devices) {
+    const char* problem = !device.shares_cpu || *device.shares_cpu != migration.cpu ? "does not share the process"
+                          : !config.io.iommu                                        ? "has no IOMMU"
+                          : !device.dma.pasid || *device.dma.pasid == 0             ? "has no pasid"
+                                                                                    : nullptr;
+    if (problem != nullptr) {
+      return ConfigProblem{"io", fmt::format("`{}` {}, and there is a migration", device.name, problem),
+                           "allowed: shares_cpu as migration.cpu, an iommu, and dma.pasid from 1 on"};
+    }
+    if (migration.devices != DeviceTracking::log) continue;
+    if (device.dma.dirty_log && (device.dma.atc || migration.log.logging == DirtyLogging::write)) continue;
+    return ConfigProblem{"io", fmt::format("`{}` cannot log what it writes", device.name),
+                         "allowed: dma.dirty_log, with dma.atc or migration.log.logging: write"};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 const ConfigInfo& WorkloadConfig::config_info() {
@@ -125,6 +161,7 @@ const ConfigInfo& PlatformConfig::config_info() {
           .field("os", &PlatformConfig::os, "the operating system")
           .field("hypervisors", &PlatformConfig::hypervisors, "hypervisors below it, the guest's own first")
           .field("io", &PlatformConfig::io, "devices and their IOMMU")
+          .field("migration", &PlatformConfig::migration, "a process that moves to another machine; the run ends then")
           .field("variants", &PlatformConfig::variants, "changes to compare; the first one is the baseline")
           .check([](const PlatformConfig& c) -> std::optional<ConfigProblem> {
             if (c.cpus.empty() && c.io.devices.empty()) {
@@ -150,6 +187,7 @@ const ConfigInfo& PlatformConfig::config_info() {
             }
             return std::nullopt;
           })
+          .check(migration_problem)
           .check([](const PlatformConfig& c) -> std::optional<ConfigProblem> {
             for (const CpuConfig& cpu : c.cpus) {
               const bool there =

@@ -20,6 +20,7 @@
 #include "pagoda/workload/core_config.h"
 #include "pagoda/workload/pattern.h"
 #include "platforms/io_config.h"
+#include "platforms/live_migration_config.h"
 
 namespace pagoda {
 
@@ -102,6 +103,7 @@ struct PlatformConfig {
   OsConfig os;
   std::vector<HypervisorConfig> hypervisors;
   IoConfig io;
+  std::optional<LiveMigrationConfig> migration;
   std::vector<VariantConfig> variants;
 
   static const ConfigInfo& config_info();

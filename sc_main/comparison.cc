@@ -72,6 +72,17 @@ constexpr Row kRows[] = {{"simulated_time_ns", "simulated time, ns"},
                          {"io.attacks.attempts", "attacks"},
                          {"io.attacks.blocked", "  blocked"},
                          {"io.attacks.succeeded", "  successful"},
+                         {"migration.rounds", "rounds of copying"},
+                         {"migration.pages_sent", "  pages"},
+                         {"migration.bytes_sent", "  bytes"},
+                         {"migration.total_time", "total time, ns"},
+                         {"migration.downtime", "downtime, ns"},
+                         {"migration.dma_rate", "DMA, all devices, Gb/s"},
+                         {"migration.dma_latency.p99", "  request p99, ns"},
+                         {"migration.log_bytes", "log traffic on links, B"},
+                         {"migration.false_dirty_ratio", "pages said dirty that are not"},
+                         {"migration.guest_slowdown", "instructions lost"},
+                         {"migration.verified_pages", "pages verified"},
                          {"llc.hit_rate", "last-level cache hit rate"},
                          {"memory0.bandwidth", "DRAM bandwidth, GB/s"},
                          {"memory0.bytes_by_origin.walk", "  bytes for walks"},
@@ -83,8 +94,20 @@ constexpr Row kColumns[] = {{"simulated_time_ns", "time, ns"},        {"cpu0.acc
                             {"cpu0.l1d.hit_rate", "L1D hits"},        {"device.payload_rate", "DMA Gb/s"},
                             {"device.latency.mean", "DMA, ns"},       {"io.iommu.iotlb.hit_rate", "IOTLB hits"},
                             {"io.iommu.walker.walks", "IOMMU walks"}, {"memory0.bandwidth", "DRAM GB/s"}};
+// Instead of those, of platforms with a process that migrates.
+constexpr Row kMigrationColumns[] = {{"migration.rounds", "rounds"},
+                                     {"migration.pages_sent", "pages"},
+                                     {"migration.bytes_sent", "bytes"},
+                                     {"migration.total_time", "total, ns"},
+                                     {"migration.downtime", "downtime, ns"},
+                                     {"migration.dma_rate", "DMA Gb/s"},
+                                     {"migration.dma_latency.p99", "DMA p99, ns"},
+                                     {"migration.log_bytes", "log, B"},
+                                     {"migration.false_dirty_ratio", "false dirty"},
+                                     {"migration.guest_slowdown", "slowdown"},
+                                     {"migration.verified_pages", "verified"}};
 
-// Instead of those where walkers are in memory.
+// Of platforms with walkers in memory.
 constexpr Row kWalkColumns[] = {{"simulated_time_ns", "time, ns"},
                                 {"cpu0.access_latency.mean", "access, ns"},
                                 {"walks.walks", "walks"},
@@ -189,8 +212,10 @@ std::string Comparison::table() const {
 std::string Comparison::table_by_variant() const {
   std::vector<std::string> header{""};
   std::vector<const Statistic*> columns;
-  const bool walks = find("walks.walks") != nullptr;
-  for (const Row& column : walks ? std::span<const Row>(kWalkColumns) : std::span<const Row>(kColumns)) {
+  std::span<const Row> rows = kColumns;
+  if (find("walks.walks") != nullptr) rows = kWalkColumns;
+  if (find("migration.outcome") != nullptr) rows = kMigrationColumns;
+  for (const Row& column : rows) {
     const Statistic* statistic = find(column.statistic);
     if (statistic == nullptr) continue;
     header.emplace_back(column.label);

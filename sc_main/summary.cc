@@ -144,6 +144,17 @@ std::string control_section(const StatNode& stats) {
       control.count("let_through"));
 }
 
+std::string migration_section(const StatNode& stats) {
+  if (stats.find("migration.outcome") == nullptr) return {};
+  constexpr const char* kOutcomes[] = {"not begun",           "done, verified", "given up: the link failed",
+                                       "given up: no memory", "cancelled",      "given up: no convergence"};
+  const Figures migration(stats, "migration");
+  const auto outcome = static_cast<std::size_t>(migration.at("outcome"));
+  return fmt::format("migration         {}; {} pages in {} rounds and a stop, {:.2f} ms, downtime {:.1f} us\n",
+                     kOutcomes[std::min(outcome, std::size(kOutcomes) - 1)], migration.count("pages_sent"),
+                     migration.count("rounds"), migration.at("total_time") / 1e6, migration.at("downtime") / 1000);
+}
+
 // Pages that change hands, what checks them, and attacks.
 std::string sharing_section(const StatNode& stats) {
   const Figures agent(stats, "io.agent");
@@ -204,7 +215,7 @@ std::string summary(const PlatformConfig& config, const std::string& variant, co
   if (!config.cpus.empty()) text += core_section(stats) + "\n";
   if (!config.io.devices.empty()) text += device_section(config, stats) + "\n";
   if (config.io.sharing) text += sharing_section(stats);
-  text += control_section(stats) + shared_section(stats);
+  text += control_section(stats) + migration_section(stats) + shared_section(stats);
   text +=
       fmt::format("simulated         {} at quantum {}, seed {}\n",
                   pretty_duration(stats.number("simulated_time_ns") * 1e-9), to_string(config.quantum), config.seed);

@@ -26,9 +26,10 @@ namespace pagoda {
 
 /// All-zero bytes are an empty entry.
 struct AtcEntry {
-  Addr page;      ///< first byte of the page in the host's memory
-  Ps ready;       ///< when the grant arrives
-  Ps busy_until;  ///< when the last DMA that used it is done
+  Addr page;             ///< first byte of the page in the host's memory
+  Ps ready;              ///< when the grant arrives
+  Ps busy_until;         ///< when the last DMA that used it is done
+  std::uint64_t logged;  ///< the logger's epoch in which its page was logged (dirty_logger.h); 0: none
   std::uint32_t space;
   std::uint8_t page_shift;
   bool readable;

@@ -41,12 +41,12 @@ void DmaChannel::schedule(Ps at) {
 // Issues what there is to issue at `at`, and comes again when there is more.
 void DmaChannel::run(Ps at) {
   scheduled_ = false;
-  while (!jobs_.empty()) {
+  while (!jobs_.empty() && !suspended_) {
     if (next_issue_ > at) return schedule(next_issue_);
     retire(at);
-    if (completions_.size() + blocked_.size() >= limit_) {
+    if (under_way() >= limit_) {
       if (!completions_.empty()) schedule(completions_.front());
-      return;  // else all wait for pages: a response goes on from here
+      return;  // else all wait for pages or the log: a response, or room, goes on from here
     }
     next_issue_ = at + interval_;
     issue(at);
@@ -107,8 +107,16 @@ void DmaChannel::attempt(Request& request, Ps at) {
     timed.address = answer.address;
     entry = answer.entry;
   }
+  const LoggedWrite logged{request.job->space.value_or(space_), request.address, request.bytes, entry};
+  const bool log = log_ != nullptr && request.job->write;
+  if (log && !log_->admit(logged, at)) {
+    ++log_stalls_;
+    stalled_.push_back({request, at});
+    return;
+  }
   fault_ = {};
   const TimedAnswer answer = host_.access(timed, at, bytes_of(request));
+  if (log) log_->made(logged, answer.done);
   if (entry != nullptr) Atc::used(*entry, answer.done);
   finish(request, answer.done, answer.ok() ? DmaStatus::ok : DmaStatus::refused);
 }
@@ -118,7 +126,7 @@ void DmaChannel::finish(Request& request, Ps done, DmaStatus status) {
   retired_ = std::max(retired_, done);
   completions_.push_back(in_order_ ? retired_ : done);
   std::push_heap(completions_.begin(), completions_.end(), std::greater<>());
-  outstanding_max_ = std::max<std::uint64_t>(outstanding_max_, completions_.size() + blocked_.size());
+  outstanding_max_ = std::max<std::uint64_t>(outstanding_max_, under_way());
   outstanding_probe_.during(request.issued, done);
   --job.under_way_;
   job.done = std::max(job.done, done);
@@ -136,6 +144,32 @@ void DmaChannel::finish(Request& request, Ps done, DmaStatus status) {
   if (job.under_way_ == 0 && job.issued_ == job.bytes) agenda_.add(job.done, job);
 }
 
+// In their order, up to the first for which there is still no room.
+void DmaChannel::retry_stalled(Ps at) {
+  for (std::size_t left = stalled_.size(); left > 0; --left) {
+    Stalled stalled = stalled_.front();
+    stalled_.pop_front();
+    const Ps waited = at - std::min(at, stalled.since);
+    stalled.request.time[TimePart::queue] += waited;
+    log_wait_ += waited;
+    attempt(stalled.request, stalled.since + waited);  // its translation took it beyond `at`, maybe
+    if (stalled_.size() < left) continue;
+    std::rotate(stalled_.begin(), std::prev(stalled_.end()), stalled_.end());
+    break;
+  }
+  if (!jobs_.empty()) schedule(std::max(at, next_issue_));
+}
+
+void DmaChannel::resume(Ps at) {
+  suspended_ = false;
+  if (!jobs_.empty()) schedule(std::max(at, next_issue_));
+}
+
+std::optional<Ps> DmaChannel::quiet_since() const {
+  if (!suspended_ || !blocked_.empty() || !stalled_.empty()) return std::nullopt;
+  return retired_;
+}
+
 // The host grants no translation.
 void DmaChannel::block(Request& request, Ps at) {
   if (!pages_.allowed() || request.page_requests == page_request_attempts_) {
@@ -144,7 +178,7 @@ void DmaChannel::block(Request& request, Ps at) {
   ++request.page_requests;
   ++waited_for_page_;
   Blocked& blocked = *blocked_.emplace_back(std::make_unique<Blocked>(*this, request, at));
-  outstanding_max_ = std::max<std::uint64_t>(outstanding_max_, completions_.size() + blocked_.size());
+  outstanding_max_ = std::max<std::uint64_t>(outstanding_max_, under_way());
   ask_for_page(blocked, at);
 }
 
@@ -237,6 +271,10 @@ void DmaChannel::visit_stats(StatVisitor& v) {
   v.counter("not_granted", not_granted_, kCount, "requests given up for want of a translation");
   v.counter("waited_for_page", waited_for_page_, kCount, "how often a request waited for a page");
   v.counter("page_wait", page_wait_, kTimeInNs, "time requests waited for pages");
+  if (log_ != nullptr) {
+    v.counter("log_stalls", log_stalls_, kCount, "how often a write found no room in the log");
+    v.counter("log_wait", log_wait_, kTimeInNs, "time writes waited for room in the log");
+  }
   v.counter("outstanding_max", outstanding_max_, kCount, "most requests under way");
   if (!atc_) return;
   v.enter("atc");

@@ -23,6 +23,8 @@ const ConfigInfo& DmaConfig::config_info() {
                  "the place of a request is free when all before it have ended too, as in a ring of buffers")
           .field("issue_interval", &DmaConfig::issue_interval, "from the issue of one request to that of the next")
           .field("atc", &DmaConfig::atc, "address translation cache; none: the IOMMU translates every request")
+          .field("dirty_log", &DmaConfig::dirty_log,
+                 "log of what the device writes, for software to switch on; none: it has none")
           .field("register_base", &DmaConfig::register_base, "address of its registers, 4 KiB")
           .field("register_latency", &DmaConfig::register_latency, "of an access to a register")
           .check([](const DmaConfig& c) -> std::optional<ConfigProblem> {

@@ -9,6 +9,7 @@
 
 #include "pagoda/base/access.h"
 #include "pagoda/devices/atc_config.h"
+#include "pagoda/devices/dirty_log_config.h"
 
 namespace pagoda {
 
@@ -22,6 +23,7 @@ struct DmaConfig {
   bool in_order = false;
   Latency issue_interval = Latency::cycles(1);
   std::optional<AtcConfig> atc;
+  std::optional<DirtyLogConfig> dirty_log;
   std::uint64_t register_base = 0;
   Latency register_latency = Latency::cycles(10);
 

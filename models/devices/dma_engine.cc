@@ -6,12 +6,37 @@
 
 namespace pagoda {
 
+namespace {
+
+// The log's traffic: untranslated and for no process, so that only who owns the device can say where it goes.
+DmaConfig log_traffic(const DmaConfig& config) {
+  DmaConfig own = config;
+  own.pasid.reset();
+  own.supervisor = false;
+  own.atc.reset();
+  own.request_size = {64};
+  own.in_order = false;
+  own.outstanding = config.dirty_log->outstanding;
+  return own;
+}
+
+}  // namespace
+
+DmaEngine::Log::Log(DmaEngine& owner, const DmaConfig& config)
+    : engine(owner), own(log_traffic(config), owner.agenda_, owner), logger(*config.dirty_log, config.clock.period()) {
+  logger.watch(owner.channel_, owner.agenda_);
+  logger.attach(*this);
+}
+
 DmaEngine::DmaEngine(const sc_core::sc_module_name& name, const DmaConfig& config)
     : Module(name),
       requester_(validated(config, this->name()).requester),
       register_base_(config.register_base),
       register_latency_(config.register_latency.at(config.clock.period())),
-      channel_(config, agenda_, *this) {
+      channel_(config, agenda_, *this),
+      suspend_([this](bool suspended, Ps at) { suspended ? channel_.suspend() : channel_.resume(at); }) {
+  suspend_.attach(*this);
+  if (config.dirty_log) log_ = std::make_unique<Log>(*this, config);
   control.serve(this, &DmaEngine::b_transport, &DmaEngine::debug);
   SC_HAS_PROCESS(DmaEngine);
   SC_THREAD(execute);
@@ -44,6 +69,7 @@ void DmaEngine::run_tasks(Ps end) {
   while (!agenda_.empty() && (agenda_.next() < end || agenda_.next() <= kernel_now())) {
     const Ps now = kernel_now();
     channel_.set_floor(now);
+    if (log_) log_->own.set_floor(now);
     agenda_.run_next(now);
   }
   in_task_ = false;
@@ -183,10 +209,28 @@ std::optional<Ps> DmaEngine::invalidate(const AtcInvalidation& what, Ps at) {
   return std::max({*drained, returned_done_, kernel_now()});
 }
 
+bool DmaEngine::write_register(Addr offset, std::uint64_t value, Ps at) {
+  if (offset == kSuspend) {
+    suspend_.post(at, value != 0);
+    return true;
+  }
+  if (offset >= kLog && log_) return log_->logger.write_register(offset - kLog, value, at);
+  return function_ != nullptr && function_->write_register(offset, value, at);
+}
+
+std::optional<std::uint64_t> DmaEngine::read_register(Addr offset, Ps at) {
+  if (offset == kSuspend) {
+    const std::optional<Ps> quiet = channel_.quiet_since();
+    return !channel_.suspended() ? 0 : quiet && *quiet <= at ? 2 : 1;
+  }
+  if (offset >= kLog && log_) return log_->logger.read_register(offset - kLog, at);
+  return function_ != nullptr ? function_->read_register(offset, at) : std::nullopt;
+}
+
 tlm::tlm_response_status DmaEngine::access_register(tlm::tlm_generic_payload& payload, Ps at) {
   const Addr offset = payload.get_address() - register_base_;
   const unsigned length = payload.get_data_length();
-  if (offset >= kRegisterBytes || function_ == nullptr) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
+  if (offset >= kRegisterBytes) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
   if ((length != 4 && length != 8) || offset % length != 0 || payload.get_streaming_width() < length) {
     return tlm::TLM_BURST_ERROR_RESPONSE;
   }
@@ -196,10 +240,10 @@ tlm::tlm_response_status DmaEngine::access_register(tlm::tlm_generic_payload& pa
   if (payload.is_write()) {
     std::uint64_t value = 0;
     std::memcpy(&value, payload.get_data_ptr(), length);
-    const bool taken = half == 0 && function_->write_register(offset, value, at);
+    const bool taken = half == 0 && write_register(offset, value, at);
     return taken ? tlm::TLM_OK_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE;
   }
-  const std::optional<std::uint64_t> value = function_->read_register(offset - half, at);
+  const std::optional<std::uint64_t> value = read_register(offset - half, at);
   if (!value) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
   const std::uint64_t shown = *value >> (8 * half);
   std::memcpy(payload.get_data_ptr(), &shown, length);
@@ -208,11 +252,24 @@ tlm::tlm_response_status DmaEngine::access_register(tlm::tlm_generic_payload& pa
 
 void DmaEngine::visit_stats(StatVisitor& v) {
   channel_.visit_stats(v);
+  if (log_) {
+    v.enter("dirty_log");
+    log_->logger.visit_stats(v);
+    v.enter("dma");
+    log_->own.visit_stats(v);
+    v.leave();
+    v.leave();
+  }
   if (function_ != nullptr) function_->visit_stats(v);
 }
 
 void DmaEngine::visit_probes(ProbeVisitor& v) {
   channel_.visit_probes(v);
+  if (log_) {
+    v.enter("dirty_log");
+    log_->logger.visit_probes(v);
+    v.leave();
+  }
   if (function_ != nullptr) function_->visit_probes(v);
 }
 

@@ -6,6 +6,12 @@
 // kernel. A request and what its translation needs are one chain of calls. Does not model: configuration space,
 // resets, power.
 //
+// Registers of the engine itself, beside the function's: 0x7f0, writing 1 suspends the device (what was issued goes on to
+// its end, nothing more is issued; as the STOP state of VFIO migration), 0 lets it go on; reads 0: running, 1: suspended
+// with requests under way, 2: suspended and quiet. From 0x800 on those of the dirty logger (dirty_logger.h), if it has
+// one, whose interrupts are those from 8 on and whose requests come from the same requester, without a PASID and
+// untranslated.
+//
 // Sockets: `dma` (initiator) sends requests with Attributes (requester, PASID, privilege, translated) and messages
 // (base/ats_message.h). A request with data is a payload of its own; without, the short way is taken where there is
 // one. `control` (target) takes registers, 4 or 8 bytes at a multiple of their size (4 written bytes stand for 8 with
@@ -21,6 +27,7 @@
 
 #include <exception>
 #include <functional>
+#include <memory>
 
 #include <tlm_utils/simple_initiator_socket.h>
 
@@ -28,11 +35,16 @@
 #include "pagoda/base/module.h"
 #include "pagoda/base/target_socket.h"
 #include "pagoda/devices/device_function.h"
+#include "pagoda/devices/dirty_logger.h"
 
 namespace pagoda {
 
 class DmaEngine : public Module, private HostPort, private DeviceServices {
  public:
+  static constexpr Addr kSuspend = 0x7f0;
+  static constexpr Addr kLog = 0x800;
+  static constexpr std::uint32_t kLogInterrupt = 8;
+
   tlm_utils::simple_initiator_socket<DmaEngine> dma{"dma"};
   TargetSocket<DmaEngine, sc_core::SC_ZERO_OR_MORE_BOUND> control{"control"};
 
@@ -52,12 +64,29 @@ class DmaEngine : public Module, private HostPort, private DeviceServices {
   Ps summed_latency() const { return channel_.summed_latency(); }
   Ps accounted_time() const { return channel_.accounted_time(); }
   std::uint64_t bytes() const { return channel_.bytes(); }
+  const Distribution& latency() const { return channel_.latency(); }
+  /// Of the dirty logger's own requests.
+  std::uint64_t log_bytes() const { return log_ ? log_->own.bytes() : 0; }
 
   void visit_stats(StatVisitor& visitor) override;
   void visit_probes(ProbeVisitor& visitor) override;
 
  private:
   static constexpr Addr kRegisterBytes = 4096;
+
+  // The dirty logger with a channel of its own, so that its traffic never waits for the writes that wait for it.
+  struct Log final : DeviceServices {
+    Log(DmaEngine& owner, const DmaConfig& config);
+    DmaChannel& channel() override { return own; }
+    Ps floor() const override { return engine.floor(); }
+    void post(Ps at, AgendaTask& task) override { engine.post(at, task); }
+    void raise_interrupt(std::uint32_t vector, Ps at) override { engine.raise_interrupt(kLogInterrupt + vector, at); }
+    void finish(Ps /*at*/) override {}
+
+    DmaEngine& engine;
+    DmaChannel own;
+    DirtyLogger logger;
+  };
 
   void end_of_elaboration() override { below_.bind(*dma.operator->()); }
   void execute();
@@ -78,6 +107,8 @@ class DmaEngine : public Module, private HostPort, private DeviceServices {
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   void receive(tlm::tlm_generic_payload& payload, const AtsMessage& message, sc_core::sc_time& delay);
   std::optional<Ps> invalidate(const AtcInvalidation& what, Ps at);
+  bool write_register(Addr offset, std::uint64_t value, Ps at);
+  std::optional<std::uint64_t> read_register(Addr offset, Ps at);
   tlm::tlm_response_status access_register(tlm::tlm_generic_payload& payload, Ps at);
   unsigned debug(tlm::tlm_generic_payload& /*payload*/) { return 0; }
 
@@ -86,6 +117,8 @@ class DmaEngine : public Module, private HostPort, private DeviceServices {
   Ps register_latency_;
   Agenda agenda_;
   DmaChannel channel_;
+  std::unique_ptr<Log> log_;
+  Mailbox<bool> suspend_;
   Downlink below_;
   TransactionPool transactions_;
   DeviceFunction* function_ = nullptr;

@@ -116,7 +116,9 @@ class CacheCore {
   void install(Addr line, Ps floor, Ps arrives, Next& next) {
     if (holds(line)) return;
     const Lines::Set set = lines_.set_of(line >> line_shift_);
-    fill(lines_.victim(set), set, {.line = line, .floor = floor, .at = arrives}, arrives, next);
+    const Lines::Place place = lines_.victim(set);
+    fill(place, set, {.line = line, .floor = floor, .at = arrives}, arrives, nullptr, next);
+    if (last_ == place.entry) remember(nullptr, 0);
   }
   /// Gives up the line of `address`, if it is there, from `at` on; when it is gone.
   template <class Next>

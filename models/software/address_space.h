@@ -30,6 +30,8 @@ class AddressSpace {
 
   const Stage& stage() const { return stage_; }
   PageTableEditor& editor() { return editor_; }
+  /// What the tables lie in.
+  ByteStore& store() { return store_; }
 
   enum class Outcome { already_mapped, mapped, out_of_memory, out_of_range };
   struct Ensured {

@@ -304,6 +304,8 @@ void IoDriver::visit_stats(StatVisitor& v) {
   v.counter("copies_refused", copies_refused_, kCount, "pages not copied because all frames were in use");
   v.counter("policy_changes", policy_changes_, kCount, "changes of what devices may do with pages");
   v.counter("entries_edited", entries_edited_, kCount, "entries changed for that");
+  v.counter("dirty_scans", dirty_scans_, kCount, "how often dirty flags were collected");
+  v.counter("dirty_found", dirty_found_, kCount, "entries that had theirs set");
   v.counter("mirror_updates", mirror_updates_, kCount, "entries of copied tables changed");
   v.distribution("block_time", block_time_, kTimeInNs, "from such a change until it is in force everywhere");
   v.counter("faults", faults_, kCount, "fault records taken");

@@ -108,6 +108,11 @@ class IoDriver : public Module {
   /// The process's tables have changed there: a copy follows them, and translations that devices share are dropped. A
   /// page that is copied on read loses that policy before it is unmapped, or its copy stays.
   bool process_changed(IoDomain& domain, Addr first, std::uint64_t bytes);
+  /// Clears the dirty flags of what the domain maps in [first, first + bytes), and tells of each entry that had it set:
+  /// its first address and log2 of its bytes. True when no translation from before is in use any more: what was written
+  /// by one is told of, and a later write sets the flag again.
+  bool collect_dirty(IoDomain& domain, Addr first, std::uint64_t bytes, Duration per_entry,
+                     const std::function<void(Addr, unsigned)>& found);
   /// Blocks all DMA of a device, or lets it go on.
   bool block(std::uint32_t device_id, bool blocked);
 
@@ -230,7 +235,8 @@ class IoDriver : public Module {
   std::uint64_t maps_ = 0, maps_refused_ = 0, unmaps_ = 0, mapped_pages_ = 0, unmapped_pages_ = 0, flushes_ = 0;
   std::uint64_t resting_pages_ = 0, most_resting_pages_ = 0, lost_pages_ = 0;
   std::uint64_t page_requests_ = 0, pages_in_ = 0, copies_made_ = 0, copies_refused_ = 0, requests_refused_ = 0;
-  std::uint64_t policy_changes_ = 0, entries_edited_ = 0, mirror_updates_ = 0, faults_ = 0;
+  std::uint64_t policy_changes_ = 0, entries_edited_ = 0, dirty_scans_ = 0, dirty_found_ = 0, mirror_updates_ = 0,
+                faults_ = 0;
   Distribution map_time_, unmap_time_, release_time_, page_request_time_, block_time_;
   Probe resting_probe_, page_requests_probe_;
 };

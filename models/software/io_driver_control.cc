@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "pagoda/base/error.h"
+#include "pagoda/paging/leaf_scan.h"
 #include "pagoda/software/io_driver.h"
 
 namespace pagoda {
@@ -133,6 +134,21 @@ bool IoDriver::process_changed(IoDomain& domain, Addr first, std::uint64_t bytes
   if (domain.kind() == IoDomain::Kind::mirrored) return update_mirror(domain, first, bytes);
   const Addr begin = first & ~(kPage - 1);
   return invalidate(domain, invalidation(domain, begin, first + bytes - begin, kPageShift));
+}
+
+bool IoDriver::collect_dirty(IoDomain& domain, Addr first, std::uint64_t bytes, Duration per_entry,
+                             const std::function<void(Addr, unsigned)>& found) {
+  ++dirty_scans_;
+  const Stage& stage = domain.stage();
+  std::uint64_t dirty = 0;
+  const std::uint64_t entries = scan_leaves(stage, domain.store(), first, first + bytes, [&](const ScannedLeaf& leaf) {
+    if (!clear_dirty(*stage.format, domain.store(), leaf)) return;
+    ++dirty;
+    found(leaf.input, leaf.shift);
+  });
+  dirty_found_ += dirty;
+  spend(entries * per_entry.ps);
+  return dirty == 0 || invalidate(domain, invalidation(domain, first, bytes, kPageShift));
 }
 
 bool IoDriver::update_mirror(IoDomain& domain, Addr first, std::uint64_t bytes) {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "pagoda/base/error.h"
+#include "pagoda/paging/leaf_scan.h"
 
 namespace pagoda {
 namespace {
@@ -191,6 +192,7 @@ FaultHandler::Outcome Os::lift_protection(Processor& processor, Process& process
     ++protection_faults_;
     const EditStatus status = process.space->editor().protect(page.input, page.page_shift, page.rights | Rights::write);
     if (status != EditStatus::ok) return {};
+    if (write_observer_) write_observer_(static_cast<ProcessId>(&process - processes_.data()), page);
   }
   return {true, drop(process, {page.input}, processor, at + config_.minor_fault.ps)};
 }
@@ -250,14 +252,43 @@ Ps Os::write_protect(ProcessId id, Addr address, std::uint64_t count, Processor&
   std::vector<Addr> pages;
   for (std::uint64_t i = 0; i < count; ++i) {
     const std::optional<MappedPage> page = editor.find(address);
-    if (page && has(page->rights, Rights::write) &&
-        editor.protect(page->input, page->page_shift, page->rights & ~Rights::write) == EditStatus::ok) {
-      pages.push_back(page->input);
-    }
+    if (const std::optional<Addr> input = protect(editor, page)) pages.push_back(*input);
     address = page ? page->input + low_mask(page->page_shift) + 1 : address + (Addr{1} << kPageShift);
   }
   protected_ += pages.size();
   return shoot_down(process, pages, initiator, at);
+}
+
+Ps Os::write_protect(ProcessId id, const std::vector<Addr>& addresses, Processor& initiator, Ps at) {
+  Process& process = processes_[id];
+  PageTableEditor& editor = process.space->editor();
+  std::vector<Addr> pages;
+  for (const Addr address : addresses) {
+    if (const std::optional<Addr> input = protect(editor, editor.find(address))) pages.push_back(*input);
+  }
+  protected_ += pages.size();
+  return shoot_down(process, pages, initiator, at);
+}
+
+// The page's first address, if this has made it read-only.
+std::optional<Addr> Os::protect(PageTableEditor& editor, const std::optional<MappedPage>& page) {
+  if (!page || !has(page->rights, Rights::write)) return std::nullopt;
+  const EditStatus status = editor.protect(page->input, page->page_shift, page->rights & ~Rights::write);
+  return status == EditStatus::ok ? std::optional(page->input) : std::nullopt;
+}
+
+Os::DirtyScan Os::collect_dirty(ProcessId id, Addr address, std::uint64_t bytes,
+                                const std::function<void(Addr, unsigned)>& found, Processor& initiator, Ps at) {
+  Process& process = processes_[id];
+  const Stage& stage = process.space->stage();
+  ByteStore& store = process.space->store();
+  std::vector<Addr> pages;
+  const std::uint64_t entries = scan_leaves(stage, store, address, address + bytes, [&](const ScannedLeaf& leaf) {
+    if (!clear_dirty(*stage.format, store, leaf)) return;
+    pages.push_back(leaf.input);
+    found(leaf.input, leaf.shift);
+  });
+  return {shoot_down(process, pages, initiator, at), entries};
 }
 
 bool Os::is_held(const Process& process, Addr address) {

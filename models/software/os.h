@@ -11,6 +11,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -51,6 +52,21 @@ class Os : public Module, public FaultHandler {
   /// when every core has forgotten them.
   Ps unmap(ProcessId process, Addr address, std::uint64_t count, Processor& initiator, Ps at);
   Ps write_protect(ProcessId process, Addr address, std::uint64_t count, Processor& initiator, Ps at);
+  /// Likewise of the pages around these addresses, all at once.
+  Ps write_protect(ProcessId process, const std::vector<Addr>& addresses, Processor& initiator, Ps at);
+  /// Told of each page whose write protection a store has lifted.
+  void observe_writes(std::function<void(ProcessId, const MappedPage&)> observer) {
+    write_observer_ = std::move(observer);
+  }
+
+  struct DirtyScan {
+    Ps done = 0;                ///< when every core has forgotten what it knew of the flags
+    std::uint64_t entries = 0;  ///< looked at
+  };
+  /// Clears the dirty flags of what the process maps in [address, address + bytes), and tells of each entry that had it
+  /// set: its first address and log2 of its bytes.
+  DirtyScan collect_dirty(ProcessId process, Addr address, std::uint64_t bytes,
+                          const std::function<void(Addr, unsigned)>& found, Processor& initiator, Ps at);
 
   /// Takes pages out of the process's tables until release(), which is to come at `until`, with their contents:
   /// programs that touch them meanwhile wait. Returns when every core has forgotten them.
@@ -85,6 +101,7 @@ class Os : public Module, public FaultHandler {
 
   FrameSource* frames_for_tables(std::size_t space) const;
   Process& process_of(const Processor& processor);
+  static std::optional<Addr> protect(PageTableEditor& editor, const std::optional<MappedPage>& page);
   static bool is_held(const Process& process, Addr address);
   AddressSpace::Ensured touch(Process& process, Addr address);
   void back(std::size_t hypervisor, Addr address, std::uint64_t bytes);
@@ -103,6 +120,7 @@ class Os : public Module, public FaultHandler {
   std::vector<FrameSource*> table_frames_;
   std::vector<Machine> machines_;  // innermost first
   std::vector<Process> processes_;
+  std::function<void(ProcessId, const MappedPage&)> write_observer_;
   std::uint64_t minor_faults_ = 0, major_faults_ = 0, flag_faults_ = 0, protection_faults_ = 0, spurious_faults_ = 0;
   std::uint64_t machine_faults_ = 0, held_faults_ = 0, unmapped_ = 0, protected_ = 0, shootdowns_ = 0,
                 interrupts_sent_ = 0;

@@ -201,13 +201,30 @@ Ps Core::interrupt(Ps at, Ps duration) {
   return start + duration;
 }
 
+void Core::pause() {
+  paused_ = true;
+  interrupts_.push_back({0, 0});  // has the program look
+}
+
+void Core::resume() {
+  paused_ = false;
+  resumed_.notify(sc_core::SC_ZERO_TIME);
+}
+
+void Core::stand_still() {
+  while (paused_) wait(resumed_);
+  timing_.stall_until(kernel_now());
+  begin_quantum();
+}
+
 void Core::take_interrupts() {
+  if (paused_) stand_still();
   for (auto it = interrupts_.begin(); it != interrupts_.end();) {
     if (it->at > timing_.now()) {
       ++it;
       continue;
     }
-    ++interrupts_taken_;
+    if (it->duration > 0) ++interrupts_taken_;
     interrupt_time_ += it->duration;
     timing_.stall_until(timing_.now() + it->duration);
     it = interrupts_.erase(it);

@@ -42,6 +42,10 @@ class Core : public Module, public Processor {
   unsigned number() const override { return number_; }
   Mmu& mmu() override { return *mmu_; }
   Ps interrupt(Ps at, Ps duration) override;
+  /// Stands still from its next access on, until resume().
+  void pause();
+  void resume();
+  std::uint64_t instructions() const { return timing_.instructions(); }
 
   /// Called once, when the program has ended and time has reached its end.
   void on_finish(std::function<void()> callback) { finish_callback_ = std::move(callback); }
@@ -79,6 +83,7 @@ class Core : public Module, public Processor {
   Ps perform(AccessKind kind, const Access& access, Ps at, Downlink& below);
   Ps resolve(const Access& access, Ps at, unsigned attempt);
   void take_interrupts();
+  void stand_still();
   void synchronise();
   void begin_quantum();
 
@@ -99,6 +104,8 @@ class Core : public Module, public Processor {
   Downlink fetch_below_;
   Ps synchronise_at_ = 0;
   std::deque<Interrupt> interrupts_;
+  bool paused_ = false;
+  sc_core::sc_event resumed_;
   std::uint64_t accesses_ = 0;
   std::uint64_t call_at_ = ~std::uint64_t{0};
   std::function<void()> callback_;

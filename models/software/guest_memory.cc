@@ -1,0 +1,80 @@
+#include "pagoda/software/guest_memory.h"
+
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "pagoda/base/error.h"
+#include "pagoda/paging/leaf_scan.h"
+
+namespace pagoda {
+
+std::optional<Addr> GuestMemory::frame_of(std::uint64_t page) {
+  const Addr address = pages_.address_of(page);
+  const std::optional<MappedPage> mapped = space_.editor().find(address);
+  if (!mapped) return std::nullopt;
+  const Addr frame = (mapped->output + (address - mapped->input)) & ~low_mask(kPageShift);
+  page_of_frame_[frame] = page;
+  return frame;
+}
+
+PageSet GuestMemory::backed() {
+  PageSet set(pages_.count());
+  for (const GuestPages::Range& range : pages_.ranges()) {
+    scan_leaves(space_.stage(), space_.store(), range.base, range.end(), [&](const ScannedLeaf& leaf) {
+      const Addr end = std::min(leaf.input + (Addr{1} << leaf.shift), range.end());
+      for (Addr address = std::max(leaf.input, range.base); address < end; address += kPage) {
+        const std::uint64_t page = range.first + ((address - range.base) >> kPageShift);
+        set.insert(page);
+        page_of_frame_[leaf.entry.address + (address - leaf.input)] = page;
+      }
+    });
+  }
+  return set;
+}
+
+// Within 4 KiB pieces: no store crosses more than one boundary between pages.
+void GuestMemory::stored(Addr physical, std::uint32_t bytes) {
+  const std::uint64_t value = ++stores_;
+  const Addr frame = physical & ~low_mask(kPageShift);
+  const std::uint64_t offset = physical - frame;
+  const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(bytes, kPage - offset));
+  std::array<unsigned char, kPage> data;
+  for (std::size_t i = 0; i < length; i += sizeof value) {
+    std::memcpy(&data[i], &value, std::min(sizeof value, length - i));
+  }
+  if (there_ == nullptr) {
+    std::memcpy(memory_.data(physical), data.data(), length);
+    return witness_.written(frame);
+  }
+  const auto known = page_of_frame_.find(frame);
+  if (known == page_of_frame_.end()) return;  // not a page of its memory
+  const std::uint64_t page = known->second;
+  if (!there_->has(page)) {
+    throw InvariantError(fmt::format("the process writes page {} of its memory, which has not been received", page));
+  }
+  auto [moved, fresh] = moved_.try_emplace(page);
+  if (fresh) std::memcpy(moved->second.data(), memory_.data(frame), kPage);
+  std::memcpy(&moved->second[offset], data.data(), length);
+  there_->write(page, offset, std::span(data).first(length));
+}
+
+void GuestMemory::written_by_device(Addr physical, std::uint32_t bytes) {
+  const Addr last = physical + std::max(bytes, 1u) - 1;
+  for (Addr frame = physical & ~low_mask(kPageShift); frame <= last; frame += kPage) {
+    if (there_ != nullptr && page_of_frame_.contains(frame)) {
+      throw InvariantError(fmt::format("a device writes {:#x} on a machine that the process has left", physical));
+    }
+    witness_.written_by_device(frame);
+  }
+}
+
+GuestMemory::Page GuestMemory::expected(std::uint64_t page) {
+  if (const auto moved = moved_.find(page); moved != moved_.end()) return moved->second;
+  Page bytes{};
+  const std::optional<Addr> frame = frame_of(page);
+  if (frame) std::memcpy(bytes.data(), memory_.data(*frame), kPage);
+  return bytes;
+}
+
+}  // namespace pagoda

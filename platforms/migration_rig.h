@@ -1,0 +1,109 @@
+// A process of a platform that migrates, with what runs it: its cores, the devices that share it, and what watches them.
+//
+//   core's MMU -> stores (tap) -> L1        IOMMU -> writes (tap) -> the bus
+//   manager -> network link -> the other machine;  manager -> the bus (copying);  manager -> links -> devices' registers
+//
+// Models: see pagoda/software/migration.h and the sources of its config; stores of cores and writes of devices reach the
+// process's memory as bytes (guest_memory.h). Devices are suspended by their own register and said to be quiet when they
+// are. Does not model: what runs on the other machine beside the process (post-copy goes on with the same cores).
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "pagoda/devices/dma_engine.h"
+#include "pagoda/interconnect/io_link.h"
+#include "pagoda/software/device_log.h"
+#include "pagoda/software/migration.h"
+#include "pagoda/software/page_tracking.h"
+#include "platforms/cpu.h"
+#include "platforms/live_migration_config.h"
+#include "platforms/migrating_traffic.h"
+#include "platforms/write_tap.h"
+
+namespace pagoda {
+
+class MigrationRig final : private MigratedGuest, private InterruptSink {
+ public:
+  /// Called when monitoring begins, and with the results of devices before that: see Platform.
+  using Begins = std::function<void()>;
+
+  MigrationRig(const LiveMigrationConfig& config, Os& os, Os::ProcessId process, PhysicalMemory& memory);
+  ~MigrationRig() override;
+
+  Os::ProcessId process() const { return process_; }
+  /// What a core of the process runs under, and what is between it and its first cache.
+  FaultHandler& faults() { return migration_->faults(); }
+  WriteTap& add_core(Cpu& cpu);
+  /// Addresses that its programs use.
+  void add_range(Addr base, std::uint64_t bytes) { guest_.pages().add(base, bytes); }
+  /// Between the IOMMU and memory.
+  WriteTap& dma_writes();
+
+  /// What a device transfers instead of its pattern.
+  MigratingTraffic& traffic(DmaTraffic& pattern);
+  struct DevicePlace {
+    std::uint32_t requester = 0;
+    const DmaConfig* dma = nullptr;
+    Addr base = 0;  ///< of what it transfers
+    std::uint64_t bytes = 0;
+    IoDriver* driver = nullptr;
+    IoDomain* guest = nullptr;  ///< what translates for the process
+    IoDomain* own = nullptr;    ///< and for the device's own traffic
+  };
+  void add_device(const DevicePlace& place, DmaEngine& engine, IoLink& link);
+  /// When all are there. Binds the manager to the bus.
+  template <class Socket>
+  void finish(Socket& bus) {
+    migration_->memory.bind(bus);
+    make_sources();
+  }
+  /// Gives the process's memory its first contents: before the simulation.
+  void fill_memory(std::uint64_t seed);
+
+  void on_begin(Begins begins) { begins_ = std::move(begins); }
+  Migration& migration() { return *migration_; }
+
+ private:
+  struct Device;
+  class Removal;
+  class Traps;
+  class Resets;
+
+  void make_sources();
+  void add_device_source(Device& device);
+  GuestPages::Range range_of(const Device& device) const;
+
+  void pause() override;
+  void resume_processors() override;
+  void resume_devices() override;
+  void forget_translations() override;
+  std::optional<Ps> devices_gone_since() const override { return gone_since_; }
+  void monitoring_begins() override;
+  double progress() override;
+  void visit_stats(StatVisitor& visitor, Ps measured) override;
+  void reset_logs();
+  void suspend(Device& device);
+  void interrupt(std::uint32_t requester, std::uint32_t vector, Ps at) override;
+
+  LiveMigrationConfig config_;
+  Os& os_;
+  Os::ProcessId process_;
+  GuestMemory guest_;
+  std::unique_ptr<NetworkLink> link_;
+  std::unique_ptr<Migration> migration_;
+  std::unique_ptr<WriteTap> dma_writes_;
+  std::vector<Cpu*> cores_;
+  std::vector<std::unique_ptr<WriteTap>> taps_;
+  std::vector<std::unique_ptr<MigratingTraffic>> traffics_;
+  std::vector<std::unique_ptr<Device>> devices_;
+  std::vector<std::unique_ptr<DirtySource>> sources_;
+  std::unique_ptr<Resets> resets_;
+  Begins begins_;
+  bool begun_ = false;
+  std::optional<Ps> gone_since_;  // devices that are taken away
+  Distribution latency_before_;   // of all devices' requests
+  double rate_before_ = 0;        // Gb/s, of all
+};
+
+}  // namespace pagoda
