@@ -9,7 +9,7 @@ namespace pagoda {
 namespace {
 
 /// The walk itself.
-class PlainWalk final : public CpuUnderTest {
+class WalkUnderTest final : public CpuUnderTest {
  public:
   CpuTranslation translate(std::span<const Stage> stages, const WalkRequest& request, VectorMemory& memory) override {
     Walk walk(stages, request);
@@ -98,7 +98,7 @@ std::vector<VectorKind> cpu_vector_kinds(const MakeCpu& make) {
 }
 
 std::span<const VectorKind> cpu_vector_kinds() {
-  static const std::vector<VectorKind> kinds = cpu_vector_kinds([] { return std::make_unique<PlainWalk>(); });
+  static const std::vector<VectorKind> kinds = cpu_vector_kinds([] { return std::make_unique<WalkUnderTest>(); });
   return kinds;
 }
 
