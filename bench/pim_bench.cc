@@ -1,7 +1,7 @@
 // Host time of a page-table walk, made by the MMU's own walker through three caches and DRAM or in memory by command.
 //
 // pim_bench [PART]: walks per second of CPU time, one for each access to a random 4 KiB page of 4 GiB under x86-64
-// tables of four levels; data come from a memory that answers after a fixed time. With PART, only the rows whose names
+// tables of four levels, without a buffer of results; data come from a memory that answers after a fixed time. With PART, only the rows whose names
 // contain it.
 #include <ctime>
 #include <random>
@@ -42,7 +42,7 @@ class Machine : public sc_core::sc_module {
       : sc_module(name),
         mmu_("mmu", {.walker = walker, .clock = Frequency{4'000'000'000}}),
         dram_("dram", dram_config(), bytes),
-        memory_walker_("walker", {.kind = kind}, dram_, bytes),
+        memory_walker_("walker", {.kind = kind, .buffer = std::nullopt}, dram_, bytes),
         data_("data", {}, bytes) {
     core_.out.bind(mmu_.data);
     mmu_.data_memory.bind(data_.port);

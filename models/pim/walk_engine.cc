@@ -86,14 +86,13 @@ Ps WalkEngine::answer(MemoryWalkOutcome outcome, MemoryWalkCommand& command, Add
   return done;
 }
 
-MemoryWalkOutcome WalkEngine::resolve(const WalkJob& job, Addr root, WalkResult& result, Ps& now) {
+MemoryWalkOutcome WalkEngine::resolve(WalkJob& job, Addr root, WalkResult& result, Ps& now) {
   const Stage& first = job.stages.front();
   const Addr input = first.format == nullptr ? job.request.address : first.canonical(job.request.address);
   if (!site_.rows.reaches(root)) return MemoryWalkOutcome::fallback;
   if (find(job, input, result, now)) return MemoryWalkOutcome::result;
-  WalkJob here = job;
-  here.at = now;
-  result = walker_.walk(here, tables_);
+  job.at = now;
+  result = walker_.walk(job, tables_);
   now = result.done;
   if (tables_.out_of_reach()) {
     result = {};

@@ -53,7 +53,7 @@ class WalkEngine {
  private:
   Ps enter(Ps at, Ps floor);
   Ps answer(MemoryWalkOutcome outcome, MemoryWalkCommand& command, Addr near, Ps at);
-  MemoryWalkOutcome resolve(const WalkJob& job, Addr root, WalkResult& result, Ps& now);
+  MemoryWalkOutcome resolve(WalkJob& job, Addr root, WalkResult& result, Ps& now);
   bool find(const WalkJob& job, Addr input, WalkResult& result, Ps& now);
   bool fetch_data(const WalkJob& job, const WalkResult& result, Ps& now);
 
