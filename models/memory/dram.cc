@@ -65,8 +65,8 @@ inline Ps Dram::serve(const TimedRequest& request, Ps at) {
   }
   if (response.outcome != DramOutcome::hit) row_misses_probe_.count(response.complete);
   if (companion_ != nullptr) [[unlikely]] {
-    if (request.info.origin == Origin::walk && !write) {
-      ++walk_bursts_;
+    if (request.info.origin == Origin::walk && !write && response.outcome != DramOutcome::queued) {
+      walk_bursts_ += timing_.bursts_of(request.address - base_, request.bytes);
       if (opens_row(response.outcome)) ++walk_activates_;
     }
     companion_->on_access(request);

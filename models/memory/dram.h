@@ -42,7 +42,7 @@ class Dram : public Module, private TimedTarget {
   Addr base() const { return base_; }
   /// Rows that reads for walks have opened so far.
   std::uint64_t walk_activates() const { return walk_activates_; }
-  /// Bursts read for walks so far.
+  /// Bursts read for walks from the DRAM so far, those served from the write queue left out.
   std::uint64_t walk_bursts() const { return walk_bursts_; }
 
   void visit_stats(StatVisitor& visitor) override;

@@ -110,6 +110,10 @@ class DramTiming {
   Ps backend() const { return backend_; }
   const DramClocks& clocks() const { return clocks_; }
   const DramOperationEnergy& operation_energy() const { return operation_energy_; }
+  /// Bursts that a request touches.
+  std::uint64_t bursts_of(Addr address, std::uint64_t bytes) const {
+    return ((address + bytes - 1) >> burst_shift_) - (address >> burst_shift_) + 1;
+  }
   /// Bursts that have come out of a channel so far.
   std::uint64_t bursts_out(std::uint32_t channel) const { return channels_[channel].bursts_out(); }
 

@@ -5,7 +5,8 @@
 // comes back is the answer's record and, if wanted and there, a line of data, which is what the payload's length says
 // once the call has returned. Who does not know the extension leaves the outcome at `fallback`: the host then walks by
 // itself. An invalidation takes translations out of the buffers that a walker keeps, and is answered when they are
-// gone. A look-up is a command of its own: a physical address as the index of a table in the array.
+// gone from all channels of the memory that has the root: a system with walkers in several memories
+// must not move an address space between them without dropping what the first one knows. A look-up is a command of its own: a physical address as the index of a table in the array.
 // Does not model: walks for several pages in one command, commands that are answered out of order by a second
 // transaction.
 //

@@ -3,7 +3,8 @@
 // Models: a directory bit per line (as Intel's memory directory has one in spare ECC bits), set when the line goes to
 // the host; a line whose bit is set is asked for before the array uses it. What no cache has any more clears the bit; a
 // clean copy does not disturb a reader, but has to go before the array writes; a dirty one is written back first. Does
-// not model: the space of the bits, false sharing of a bit by several lines.
+// not model: the space of the bits, false sharing of a bit by several lines, a line that a cache has taken by writing
+// all of it at once without reading it (no walker writes tables so).
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,7 @@
 #include "pagoda/pim/memory_walker.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace pagoda {
@@ -42,9 +44,12 @@ void MemoryWalker::execute(tlm::tlm_generic_payload& payload, sc_core::sc_time& 
   WalkEngine::Answer answer{};
   switch (command->kind) {
     case MemoryWalkCommand::Kind::walk: answer = engine.walk(*command, address, at); break;
-    case MemoryWalkCommand::Kind::invalidate:
-      answer = engine.invalidate(command->invalidation, address, at, floor);
+    case MemoryWalkCommand::Kind::invalidate: {
+      Ps dropped = at;
+      for (const auto& each : engines_) dropped = std::max(dropped, each->invalidate(command->invalidation, at, floor));
+      answer = engine.acknowledge(address, dropped);
       break;
+    }
     case MemoryWalkCommand::Kind::lookup: answer = engine.look_up(command->lookup, at, floor); break;
   }
   dram_.count_inside(Origin::walk, answer.table_bytes);

@@ -1,7 +1,8 @@
 // The walkers of a memory's channels as a part of its controller: what a Dram hands its commands to.
 //
 // Models: the channels' walk engines (walk_engine.h), and what the memory's side knows of lines in the host's caches
-// (host_copies.h). A command goes to the channel that its payload's address lies in. Reads and writes by the host are
+// (host_copies.h). A command goes to the channel that its payload's address lies in, an invalidation to all channels of
+// the memory. Reads and writes by the host are
 // noted: a line that was read may be cached, a write to a table drops what was derived from it.
 //
 // Errors: a look-up outside its table, or of a table that is out of reach, returns TLM_ADDRESS_ERROR_RESPONSE; a command

@@ -12,13 +12,15 @@ const TlbEntry* ResultBuffer::find(Addr input, AddressSpaceTag tag) {
   return found == nullptr ? nullptr : &found->entry;
 }
 
-void ResultBuffer::fill(Addr input, const TlbEntry& entry, std::span<const Addr> from) {
+void ResultBuffer::fill(Addr input, const TlbEntry& entry, std::optional<std::span<const Addr>> from) {
   const auto place =
       pages_.fill(input, entry.page_shift, [&entry](const Entry& e) { return visible_to(e.entry, entry.tag); });
   if (place.evicted) ++evictions_;
   place.entry->entry = piece_of(entry, input, place.shift);
-  place.entry->sources = static_cast<std::uint8_t>(std::min(from.size(), kSources + 1));
-  std::copy_n(from.begin(), std::min(from.size(), kSources), place.entry->from.begin());
+  place.entry->sources = kUnknown;
+  if (!from || from->size() > kSources) return;
+  place.entry->sources = static_cast<std::uint8_t>(from->size());
+  std::copy(from->begin(), from->end(), place.entry->from.begin());
 }
 
 void ResultBuffer::invalidate(const TlbInvalidation& what) {
@@ -27,7 +29,7 @@ void ResultBuffer::invalidate(const TlbInvalidation& what) {
 
 void ResultBuffer::on_write(Addr address, std::uint64_t bytes) {
   overwritten_ += pages_.erase_if([&](Addr, const Entry& entry) {
-    if (entry.sources > kSources) return true;
+    if (entry.sources == kUnknown) return true;
     const auto end = entry.from.begin() + entry.sources;
     return std::any_of(entry.from.begin(), end,
                        [&](Addr from) { return from + 8 > address && from < address + bytes; });

@@ -99,7 +99,8 @@ MemoryWalkOutcome WalkEngine::resolve(WalkJob& job, Addr root, WalkResult& resul
     return MemoryWalkOutcome::fallback;
   }
   if (result.fault) return MemoryWalkOutcome::not_present;
-  if (buffer_) buffer_->fill(input, result.entry, tables_.entries());
+  const bool all_read = config_.walk_caches.empty();
+  if (buffer_) buffer_->fill(input, result.entry, all_read ? std::optional(tables_.entries()) : std::nullopt);
   if (associative_) associative_->insert(input, result.entry, tables_, now);
   return MemoryWalkOutcome::result;
 }
@@ -122,7 +123,7 @@ bool WalkEngine::find(const WalkJob& job, Addr input, WalkResult& result, Ps& no
   now = found.done;
   if (!found.entry || !grants(*found.entry, job.stages, job.request)) return false;
   result.entry = *found.entry;
-  if (buffer_) buffer_->fill(input, *found.entry, {});
+  if (buffer_) buffer_->fill(input, *found.entry, std::nullopt);
   return true;
 }
 
@@ -142,7 +143,7 @@ bool WalkEngine::fetch_data(const WalkJob& job, const WalkResult& result, Ps& no
   return true;
 }
 
-WalkEngine::Answer WalkEngine::invalidate(const TlbInvalidation& what, Addr near, Ps at, Ps floor) {
+Ps WalkEngine::invalidate(const TlbInvalidation& what, Ps at, Ps floor) {
   ++invalidations_;
   Ps now = enter(at, floor);
   if (buffer_) {
@@ -151,10 +152,14 @@ WalkEngine::Answer WalkEngine::invalidate(const TlbInvalidation& what, Addr near
   }
   walker_.invalidate(what);
   if (associative_) now = associative_->invalidate(what, tables_, now);
-  const Ps done = in_array_ ? site_.dram.transfer(near - site_.base, now) : now + site_.dram.backend();
+  queue_.release(floor, place_, now);
+  return now;
+}
+
+WalkEngine::Answer WalkEngine::acknowledge(Addr near, Ps at) {
   if (in_array_) ++transfers_;
-  queue_.release(floor, place_, done);
-  return {.done = done, .bytes = MemoryWalkCommand::kRecordBytes};
+  return {.done = in_array_ ? site_.dram.transfer(near - site_.base, at) : at + site_.dram.backend(),
+          .bytes = MemoryWalkCommand::kRecordBytes};
 }
 
 WalkEngine::Answer WalkEngine::look_up(TableLookup& lookup, Ps at, Ps floor) {

@@ -35,7 +35,9 @@ class WalkEngine {
   };
   /// A command that reaches the controller at `at`. `root` is where the outermost tables begin.
   Answer walk(MemoryWalkCommand& command, Addr root, Ps at);
-  Answer invalidate(const TlbInvalidation& what, Addr near, Ps at, Ps floor);
+  /// When it has dropped what an invalidation names; the answer to that is for one channel to give.
+  Ps invalidate(const TlbInvalidation& what, Ps at, Ps floor);
+  Answer acknowledge(Addr near, Ps at);
   Answer look_up(TableLookup& lookup, Ps at, Ps floor);
   /// The host has written.
   void on_write(Addr address, std::uint64_t bytes) {

@@ -10,6 +10,9 @@
 // [recall] + a burst's time without the controller's ends + decode.
 #pragma once
 
+#include <span>
+#include <vector>
+
 #include <boost/container/small_vector.hpp>
 
 #include "pagoda/base/probe.h"
@@ -62,8 +65,7 @@ class WalkTables final : public TableMemory {
   /// Whether the walk came to a table that it cannot use.
   bool out_of_reach() const { return out_of_reach_; }
   /// The entries that it has read.
-  using Entries = boost::container::small_vector<Addr, 8>;
-  const Entries& entries() const { return entries_; }
+  std::span<const Addr> entries() const { return {entries_.data(), entries_.size()}; }
 
   /// Logic beside the array holds a row for something else: a search, a look-up.
   DramUsedRow use_row(Addr address, bool write, Ps hold, Ps at);
@@ -83,7 +85,7 @@ class WalkTables final : public TableMemory {
   std::uint32_t channel_ = 0;
   Ps floor_ = 0;
   bool out_of_reach_ = false;
-  Entries entries_;
+  boost::container::small_vector<Addr, 8> entries_;
   WalkTableCounters counters_;
   Probe banks_probe_;
   std::vector<Probe> row_probes_;  // of every bank of the first channel
