@@ -1,7 +1,7 @@
 # How every target of the project is declared.
 #
 #   pagoda_library(NAME SOURCES ... [DEPENDS public...] [PRIVATE_DEPENDS ...])   a folder of models/, as pagoda::NAME
-#   pagoda_test(NAME SOURCES ... DEPENDS ...)                                    a GoogleTest program, one ctest per case
+#   pagoda_test(NAME SOURCES ... DEPENDS ... [PROPERTIES ...])                   a GoogleTest program, one ctest per case
 #   pagoda_guide_fuzzers(TARGET)                                                 fuzzers see which of its code they reach
 #   pagoda_compile_quickly(TARGET)                                               its code runs seldom: compile it fast
 #   pagoda_fuzzer(NAME SOURCES ... DEPENDS ... CORPUS DIR [DICTIONARY FILE])     a libFuzzer program, run briefly by ctest
@@ -90,18 +90,18 @@ function(pagoda_program name)
 endfunction()
 
 function(pagoda_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;PROPERTIES" ${ARGN})
   list(TRANSFORM ARG_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/ OUTPUT_VARIABLE listed)
   set_property(GLOBAL APPEND PROPERTY PAGODA_TEST_SOURCES ${listed})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} pagoda_test_main pagoda_build_options)
   target_precompile_headers(${name} REUSE_FROM pagoda_test_main)
-  set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)  # tests of one program use the same names
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${name} PRIVATE
     PAGODA_SOURCE_DIR="${PROJECT_SOURCE_DIR}" PAGODA_PROGRAM="${PROJECT_BINARY_DIR}/pagoda")
   pagoda_compile_quickly(${name})
-  gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+  gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60
+                       PROPERTIES TIMEOUT 300 ${ARG_PROPERTIES})
 endfunction()
 
 set(PAGODA_FUZZ_SECONDS 10 CACHE STRING "How long ctest runs each fuzzer")

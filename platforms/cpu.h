@@ -12,11 +12,18 @@
 
 namespace pagoda {
 
-/// The module `cpuN`; its MMU and caches are its children.
+/// The module `cpuN`; its MMU and caches are its children. On a core with several hardware threads it is the first
+/// software thread, and the others are its children as well.
 class Cpu final : public Core {
  public:
-  /// `config` must have its clocks filled in (resolve_clocks()).
-  Cpu(const sc_core::sc_module_name& name, const CpuConfig& config, unsigned number);
+  /// `config` must have its clocks filled in (resolve_clocks()). `number`: of its first software thread among all, and
+  /// `hardware_thread` likewise.
+  Cpu(const sc_core::sc_module_name& name, const CpuConfig& config, unsigned number, unsigned hardware_thread);
+
+  /// Itself and the other software threads.
+  const std::vector<Core*>& threads() const { return threads_; }
+  /// Null if it has one hardware thread.
+  const SmtCore* smt() const { return smt_.get(); }
 
   /// Binds all that leaves the private caches to a shared level, and table walks to where the configuration says:
   /// `shared` is in front of the last-level cache (or memory), `memory` in front of memory.
@@ -37,6 +44,9 @@ class Cpu final : public Core {
  private:
   CpuConfig config_;
   Mmu mmu_;
+  std::unique_ptr<SmtCore> smt_;
+  std::vector<std::unique_ptr<Core>> siblings_;
+  std::vector<Core*> threads_{this};
   std::unique_ptr<Cache> l1i_, l1d_, l2_;
 };
 

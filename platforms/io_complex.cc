@@ -6,6 +6,8 @@
 
 #include "pagoda/base/error.h"
 #include "pagoda/base/transaction.h"
+#include "pagoda/devices/dma_stream.h"
+#include "pagoda/devices/receiving_nic.h"
 #include "platforms/migration_rig.h"
 
 namespace pagoda {
@@ -36,7 +38,7 @@ struct IoComplex::Device {
   std::unique_ptr<DmaTraffic> shared_traffic;  // the pattern over shared pages, if there are any
   IoLink link;
   DmaEngine engine;
-  DmaStream stream;
+  std::unique_ptr<DeviceFunction> function;
   std::string name;
 
   Device(const std::string& device_name, const DeviceConfig& config, const DmaConfig& dma, const PatternConfig& pattern,
@@ -45,11 +47,16 @@ struct IoComplex::Device {
         shared_traffic(secure == nullptr ? nullptr : secure->traffic(dma.requester, traffic, pattern.base)),
         link((device_name + "_link").c_str(), config.link),
         engine(device_name.c_str(), dma),
-        stream(source(migration), dma.outstanding),
         name(device_name) {
+    if (config.receive_ring) {
+      function =
+          std::make_unique<ReceivingNic>(config.receive_ring->nic, config.receive_ring->line_rate, source(migration));
+    } else {
+      function = std::make_unique<DmaStream>(source(migration), dma.outstanding);
+    }
     engine.dma.bind(link.from_device);
     link.to_device.bind(engine.control);
-    engine.run(stream);
+    engine.run(*function);
   }
   DmaTraffic& source(MigrationRig* migration) {
     if (migration != nullptr) return migration->traffic(traffic);
@@ -63,7 +70,7 @@ IoComplex::IoComplex(const sc_core::sc_module_name& name, const IoConfig& config
       os_(os),
       programs_(programs),
       migration_(migration),
-      mirrors_(migration != nullptr || (config.control && config.control->method == ControlMethod::mirrored)) {
+      mirrors_(config.control && config.control->method == ControlMethod::mirrored) {
   if (config.iommu) {
     iommu_ = std::make_unique<Iommu>("iommu", *config.iommu);
     if (config.sharing) {
@@ -134,11 +141,11 @@ void IoComplex::build(const DeviceConfig& config, std::uint32_t requester, const
     }
     if (migration_ != nullptr) {
       migration_->add_device({.requester = requester,
-                              .dma = &config.dma,
+                              .config = &config,
                               .base = pattern.base,
-                              .bytes = pattern.size.count,
+                              .bytes = config.working_bytes(),
                               .driver = driver_.get(),
-                              .guest = shared_[*config.shares_cpu],
+                              .guest = migrating_,
                               .own = own_domain_},
                              device.engine, device.link);
     }
@@ -189,6 +196,7 @@ void IoComplex::start_of_simulation() {
 }
 
 IoDomain& IoComplex::domain_of(const DeviceConfig& config) {
+  if (migration_ != nullptr) return migrating_domain(config);
   const Os::ProcessId process = config.shares_cpu ? programs_[*config.shares_cpu].process : os_.create_process();
   os_.premap(process, config.traffic.base, config.traffic.size.count);
   AddressSpace& space = os_.space(process);
@@ -197,6 +205,15 @@ IoDomain& IoComplex::domain_of(const DeviceConfig& config) {
   if (known == nullptr) known = mirrors_ ? &driver_->mirror(space) : &driver_->share(space);
   if (mirrors_) driver_->process_changed(*known, config.traffic.base, config.traffic.size.count);
   return *known;
+}
+
+// Tables that follow those of what migrates, in a format for first stages.
+IoDomain& IoComplex::migrating_domain(const DeviceConfig& config) {
+  const SpaceId id = migration_->space();
+  os_.premap(id, config.traffic.base, config.working_bytes());
+  if (migrating_ == nullptr) migrating_ = &driver_->mirror(os_.space(id), os_.config().format);
+  driver_->process_changed(*migrating_, config.traffic.base, config.working_bytes());
+  return *migrating_;
 }
 
 void IoComplex::on_finish(const std::function<void()>& callback) {

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "pagoda/devices/dma_engine.h"
-#include "pagoda/devices/dma_stream.h"
 #include "pagoda/interconnect/bus.h"
 #include "pagoda/interconnect/io_link.h"
 #include "pagoda/iommu/iommu.h"
@@ -65,13 +64,15 @@ class IoComplex final : public Module {
   void build_control(const IoControlConfig& config, const std::vector<DeviceConfig>& groups, std::uint64_t seed);
   void attach(const DeviceConfig& config, std::uint32_t requester);
   IoDomain& domain_of(const DeviceConfig& config);
+  IoDomain& migrating_domain(const DeviceConfig& config);
   void give_shared_tables(std::uint32_t requester, bool has_atc);
   void start_of_simulation() override;
 
   Os& os_;
   std::vector<Program> programs_;
-  MigrationRig* migration_;         // of the process that devices share, if it migrates
-  IoDomain* own_domain_ = nullptr;  // then: for devices' traffic of their own
+  MigrationRig* migration_;         // of what devices share, if it migrates
+  IoDomain* migrating_ = nullptr;   // then: what translates its addresses
+  IoDomain* own_domain_ = nullptr;  // and devices' traffic of their own
   bool mirrors_;                    // tables that follow a core's process, instead of the process's
   std::unique_ptr<Iommu> iommu_;
   std::unique_ptr<IoDriver> driver_;

@@ -32,6 +32,14 @@ std::optional<ConfigProblem> collision(const IoConfig& config) {
 
 }  // namespace
 
+ReceiveDriver::Layout DeviceConfig::ring_layout() const {
+  return {.buffers = traffic.base,
+          .buffer_bytes = static_cast<std::uint32_t>(traffic.access_size.count),
+          .entries = static_cast<std::uint32_t>(traffic.size.count / traffic.access_size.count)};
+}
+
+std::uint64_t DeviceConfig::working_bytes() const { return receive_ring ? ring_layout().bytes() : traffic.size.count; }
+
 bool is_device_name(const std::string& text) {
   const auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
   return !text.empty() && text[0] >= 'a' && text[0] <= 'z' && std::all_of(text.begin(), text.end(), fits);
@@ -48,12 +56,26 @@ const ConfigInfo& DeviceConfig::config_info() {
           .field("traffic", &DeviceConfig::traffic,
                  "transfers: loads read host memory, stores write it, `gap` counts nanoseconds")
           .field("limit", &DeviceConfig::limit, "transfers made; 0: all of the traffic")
+          .field("receive_ring", &DeviceConfig::receive_ring,
+                 "it is a network interface, for which the traffic tells when frames come and how long they are: "
+                 "buffers of "
+                 "that length fill the traffic's region, and the ring of their descriptors lies behind them; only in a "
+                 "migration")
           .field("shares_cpu", &DeviceConfig::shares_cpu,
                  "the core whose process's page tables translate for it; none: it has tables of its own")
           .check([](const DeviceConfig& c) -> std::optional<ConfigProblem> {
             if (is_device_name(c.name)) return std::nullopt;
             return ConfigProblem{"name", fmt::format("`{}` is no name", c.name),
                                  "allowed: small letters, digits and _, a letter first"};
+          })
+          .check([](const DeviceConfig& c) -> std::optional<ConfigProblem> {
+            if (!c.receive_ring) return std::nullopt;
+            const std::uint64_t frame = c.traffic.access_size.count, buffers = c.traffic.size.count / frame;
+            if (c.traffic.write_ratio == 1 && buffers >= 2 && buffers <= 65536 && 4096 % frame == 0)
+              return std::nullopt;
+            return ConfigProblem{
+                "receive_ring", "traffic that is not that of a receive ring",
+                "allowed: write_ratio: 1, an access_size that divides 4 KiB, 2 to 65536 of them in size"};
           })
           .check([](const DeviceConfig& c) -> std::optional<ConfigProblem> {
             if (std::uint64_t{c.dma.requester} + c.count <= kMostRequesters) return std::nullopt;

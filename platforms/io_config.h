@@ -9,6 +9,7 @@
 #include "pagoda/interconnect/io_link_config.h"
 #include "pagoda/iommu/iommu_config.h"
 #include "pagoda/software/io_driver_config.h"
+#include "pagoda/software/receive_driver.h"
 #include "pagoda/workload/pattern.h"
 #include "platforms/io_control.h"
 #include "platforms/sharing_config.h"
@@ -24,7 +25,13 @@ struct DeviceConfig {
   DmaConfig dma;
   PatternConfig traffic{.kind = PatternKind::random, .count = 100'000, .access_size = {64}};
   std::uint64_t limit = 0;
+  std::optional<ReceiveRingConfig> receive_ring{};
   std::optional<std::uint32_t> shares_cpu{};
+
+  /// Where its driver keeps buffers and ring, if it has one.
+  ReceiveDriver::Layout ring_layout() const;
+  /// Of memory, from traffic.base on: what it transfers, and its ring.
+  std::uint64_t working_bytes() const;
 
   static const ConfigInfo& config_info();
 };

@@ -41,14 +41,7 @@ IoControl::IoControl(const sc_core::sc_module_name& name, const IoControlConfig&
 }
 
 void IoControl::run() {
-  try {
-    run_episodes();
-  } catch (const sc_core::sc_unwind_exception&) {
-    throw;  // the kernel ends this thread
-  } catch (...) {
-    failure_ = std::current_exception();
-    sc_core::sc_stop();
-  }
+  failure_.guard([this] { run_episodes(); });
 }
 
 void IoControl::run_episodes() {
@@ -138,10 +131,6 @@ bool IoControl::forbidden(const IommuRequest& request, const IommuAnswer& answer
     }
   }
   return false;
-}
-
-void IoControl::rethrow_failure() const {
-  if (failure_) std::rethrow_exception(failure_);
 }
 
 void IoControl::check_invariants() const {

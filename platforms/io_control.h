@@ -15,6 +15,7 @@
 
 #include <boost/describe/enum.hpp>
 
+#include "pagoda/base/thread_failure.h"
 #include "pagoda/iommu/iommu.h"
 #include "pagoda/software/io_driver.h"
 #include "pagoda/software/os.h"
@@ -54,7 +55,7 @@ class IoControl final : public Module {
   /// Throws InvariantError if a device has reached what it must not.
   void check_invariants() const;
   /// Throws what ended its thread early, if anything did.
-  void rethrow_failure() const;
+  void rethrow_failure() const { failure_.rethrow(); }
 
   void visit_stats(StatVisitor& visitor) override;
 
@@ -80,7 +81,7 @@ class IoControl final : public Module {
   Region region_;
   std::uint64_t random_;
   std::vector<Page> blocked_;  // while it is to hold
-  std::exception_ptr failure_;
+  ThreadFailure failure_;
   std::uint64_t episodes_ = 0, let_through_ = 0;
   Distribution block_latency_, unblock_latency_;
   Probe blocked_probe_;

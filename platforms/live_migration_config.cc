@@ -3,6 +3,14 @@
 #include "pagoda/base/config_builder.h"
 
 namespace pagoda {
+namespace {
+
+bool moves_first(const MigrationConfig& manager) {
+  return manager.mode == MigrationMode::post_copy || manager.mode == MigrationMode::hybrid ||
+         manager.no_convergence == NoConvergence::post_copy;
+}
+
+}  // namespace
 
 const ConfigInfo& EmulationConfig::config_info() {
   static const ConfigInfo info =
@@ -19,8 +27,13 @@ const ConfigInfo& EmulationConfig::config_info() {
 const ConfigInfo& LiveMigrationConfig::config_info() {
   using C = LiveMigrationConfig;
   static const ConfigInfo info =
-      ConfigBuilder<C>("migration", "The migration of a process, with its devices, to another machine.")
-          .field("cpu", &C::cpu, "the core whose process migrates, with all devices that share it")
+      ConfigBuilder<C>("migration", "A process or a virtual machine that moves, with its devices, to another machine.")
+          .field(
+              "unit", &C::unit,
+              "what moves: a process, or the machine that the last of the hypervisors runs; its dirty flags and write "
+              "protection are then those of that hypervisor's tables, and its devices use guest-physical addresses")
+          .field("cpu", &C::cpu,
+                 "the core whose process migrates, with all devices that share it; not with unit: machine")
           .field("manager", &C::manager, "the software that does it")
           .field("link", &C::link, "to the other machine")
           .field("processors", &C::processors, "how pages are found that processors have written")
@@ -29,16 +42,18 @@ const ConfigInfo& LiveMigrationConfig::config_info() {
           .field("emulation", &C::emulation, "with devices: emulated")
           .field("guest", &C::guest,
                  "range of the process's addresses from its lowest on, all of which devices may write and logs cover; "
-                 "0: what its programs and devices use",
+                 "0: what its programs and devices use. Of a machine: more than 0 is all of it",
                  in_range(Bytes{0}, Bytes{std::uint64_t{1} << 44}))
           .field("content", &C::content, "share of the 64-byte lines of its memory that are not zero at the start",
                  in_range(0.0, 1.0))
           .field("reset_at", &C::reset_at, "when the devices' dirty loggers are reset, by surprise; none: never")
           .check([](const C& c) -> std::optional<ConfigProblem> {
-            const bool moves_first = c.manager.mode == MigrationMode::post_copy ||
-                                     c.manager.mode == MigrationMode::hybrid ||
-                                     c.manager.no_convergence == NoConvergence::post_copy;
-            if (!moves_first || !c.link.fails_at || c.link.repaired_after) return std::nullopt;
+            if (c.unit == MigrationUnit::process || !moves_first(c.manager)) return std::nullopt;
+            return ConfigProblem{"unit", "a machine does not run before its memory is there",
+                                 "allowed: unit: process, or a mode without post-copy"};
+          })
+          .check([](const C& c) -> std::optional<ConfigProblem> {
+            if (!moves_first(c.manager) || !c.link.fails_at || c.link.repaired_after) return std::nullopt;
             return ConfigProblem{"link", "fails for good, and a process that has moved first could not go on",
                                  "allowed: repaired_after, or a mode without post-copy"};
           });

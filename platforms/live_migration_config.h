@@ -1,4 +1,4 @@
-// What a platform file says of the migration of a process with its devices.
+// What a platform file says of the migration of a process, or of a virtual machine, with its devices.
 //
 // Sources: leaving the guest for a trap 250 ns, as HypervisorConfig says. What software takes to carry out one transfer of
 // an emulated device, and the share of lines with content, are round figures.
@@ -13,6 +13,10 @@
 #include "pagoda/software/migration_config.h"
 
 namespace pagoda {
+
+/// What moves: the process of a core, or the machine that the outermost hypervisor runs, with all that is in it.
+enum class MigrationUnit : std::uint8_t { process, machine };
+BOOST_DESCRIBE_ENUM(MigrationUnit, process, machine)
 
 /// How pages are found that processors have written.
 enum class ProcessorTracking : std::uint8_t { dirty_flags, write_protection };
@@ -37,6 +41,7 @@ struct EmulationConfig {
 };
 
 struct LiveMigrationConfig {
+  MigrationUnit unit = MigrationUnit::process;
   std::uint32_t cpu = 0;  ///< whose process migrates
   MigrationConfig manager;
   NetworkLinkConfig link;

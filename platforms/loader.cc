@@ -20,6 +20,10 @@ bool is_file(const fs::path& path) {
   return fs::is_regular_file(path, ignored);
 }
 
+void apply_change(ConfigNode& root, const ConfigMember& change) {
+  set_path(root, change.key, change.value, change.where);
+}
+
 void apply_variant(ConfigNode& root, const std::string& name) {
   std::vector<std::string> names;
   if (const ConfigNode* variants = root.find("variants")) {
@@ -31,7 +35,7 @@ void apply_variant(ConfigNode& root, const std::string& name) {
       const ConfigNode* set = variant.find("set");
       if (set == nullptr) return;
       const ConfigNode changes = *set;  // the tree that it is part of is about to change
-      for (const ConfigMember& change : changes.members) set_path(root, change.key, change.value, change.where);
+      for (const ConfigMember& change : changes.members) apply_change(root, change);
       return;
     }
   }
@@ -39,24 +43,17 @@ void apply_variant(ConfigNode& root, const std::string& name) {
                   names.empty() ? "the platform has none" : fmt::format("allowed: {}", fmt::join(names, ", ")));
 }
 
-void apply_set(ConfigNode& root, const std::string& text) {
-  const std::size_t equals = text.find('=');
-  if (equals == std::string::npos || equals == 0) {
-    throw UserError(kCommandLine, text, "is no change", "write PATH=VALUE, for example cpus.mmu.dtlb.entries=128");
-  }
-  const std::string path = text.substr(0, equals);
-  ConfigNode value = parse_yaml(text.substr(equals + 1), kCommandLine.file);
-  value.where = kCommandLine;
-  set_path(root, path, value, kCommandLine);
-}
-
-// A trace is looked for beside the platform file, from the current folder if it was named on the command line, and
-// among the shipped ones.
+// A trace is looked for beside the file that names it (the platform's, or that of a sweep), from the current folder if it
+// was named on the command line, beside the platform file, and among the shipped ones.
 void resolve_trace(ConfigNode& trace, const fs::path& platform_folder, const std::string& path) {
   if (trace.kind != ConfigNode::Kind::scalar || trace.scalar.empty()) return;
   const fs::path named = trace.scalar;
   std::vector<fs::path> candidates;
-  if (trace.where.file == kCommandLine.file) candidates.push_back(fs::absolute(named));
+  if (trace.where.file == kCommandLine.file) {
+    candidates.push_back(fs::absolute(named));
+  } else if (const fs::path naming = fs::absolute(trace.where.file).parent_path(); naming != platform_folder) {
+    candidates.push_back(naming / named);
+  }
   candidates.push_back(platform_folder / named);
   for (const std::string& folder : data_folders()) candidates.push_back(fs::path(folder) / "traces" / named);
   for (const fs::path& candidate : candidates) {
@@ -75,9 +72,15 @@ void resolve_traces(ConfigNode& root, const fs::path& platform_folder) {
   ConfigNode* cpus = root.find("cpus");
   if (cpus == nullptr) return;
   for (std::size_t i = 0; i < cpus->items.size(); ++i) {
-    ConfigNode* workload = cpus->items[i].find("workload");
-    ConfigNode* trace = workload == nullptr ? nullptr : workload->find("trace");
-    if (trace != nullptr) resolve_trace(*trace, platform_folder, fmt::format("cpus.{}.workload.trace", i));
+    const auto resolve = [&](ConfigNode* workload, const std::string& path) {
+      ConfigNode* trace = workload == nullptr ? nullptr : workload->find("trace");
+      if (trace != nullptr) resolve_trace(*trace, platform_folder, fmt::format("cpus.{}.{}.trace", i, path));
+    };
+    resolve(cpus->items[i].find("workload"), "workload");
+    ConfigNode* workloads = cpus->items[i].find("workloads");
+    for (std::size_t k = 0; workloads != nullptr && k < workloads->items.size(); ++k) {
+      resolve(&workloads->items[k], fmt::format("workloads.{}", k));
+    }
   }
 }
 
@@ -94,17 +97,37 @@ void limit(PlatformConfig& config, const std::string& text) {
     throw UserError({"--limit", 0}, "limit", fmt::format("`{}` cannot be read", text),
                     "allowed: a whole number, 0 (no limit) or more");
   }
-  for (CpuConfig& cpu : config.cpus) cpu.workload.limit = records;
+  for (CpuConfig& cpu : config.cpus) {
+    cpu.workload.limit = records;
+    for (WorkloadConfig& workload : cpu.workloads) workload.limit = records;
+  }
   for (DeviceConfig& device : config.io.devices) device.limit = records;
 }
 
-PlatformConfig configured(ConfigNode root, const std::string& file, const PlatformRequest& request) {
+}  // namespace
+
+ConfigMember parse_change(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    throw UserError(kCommandLine, text, "is no change", "write PATH=VALUE, for example cpus.mmu.dtlb.entries=128");
+  }
+  ConfigNode value = parse_yaml(text.substr(equals + 1), kCommandLine.file);
+  value.where = kCommandLine;
+  return {text.substr(0, equals), kCommandLine, std::move(value)};
+}
+
+PlatformConfig configure_platform(ConfigNode root, const std::string& file, const PlatformRequest& request) {
   if (!request.variant.empty()) apply_variant(root, request.variant);
-  for (const std::string& set : request.sets) apply_set(root, set);
+  for (const std::string& set : request.sets) apply_change(root, parse_change(set));
+  for (const ConfigMember& change : request.changes) apply_change(root, change);
   if (!request.trace.empty()) {
     ConfigNode workload = ConfigNode::of_map(kCommandLine);
     workload.add("trace", ConfigNode::of_scalar(request.trace, kCommandLine));
     set_path(root, "cpus.*.workload", workload, kCommandLine);
+    ConfigNode* cpus = root.find("cpus");
+    for (std::size_t i = 0; cpus != nullptr && i < cpus->items.size(); ++i) {
+      if (ConfigNode* workloads = cpus->items[i].find("workloads")) workloads->items.clear();
+    }
   }
   resolve_traces(root, fs::absolute(file).parent_path());
   PlatformConfig config;
@@ -112,8 +135,6 @@ PlatformConfig configured(ConfigNode root, const std::string& file, const Platfo
   if (!request.limit.empty()) limit(config, request.limit);
   return config;
 }
-
-}  // namespace
 
 std::vector<std::string> data_folders() {
   std::vector<std::string> folders;
@@ -149,11 +170,11 @@ std::string find_platform(const std::string& name_or_path) {
 
 PlatformConfig load_platform(const PlatformRequest& request) {
   const std::string file = find_platform(request.platform);
-  return configured(parse_yaml_file(file), file, request);
+  return configure_platform(parse_yaml_file(file), file, request);
 }
 
 PlatformConfig parse_platform(std::string_view text, const std::string& file, const PlatformRequest& request) {
-  return configured(parse_yaml(text, file), file, request);
+  return configure_platform(parse_yaml(text, file), file, request);
 }
 
 }  // namespace pagoda

@@ -8,7 +8,7 @@ namespace pagoda {
 std::optional<DmaTransfer> MigratingTraffic::next() {
   std::optional<DmaTransfer> transfer = pattern_.next();
   if (!transfer) return transfer;
-  if (noted_) {
+  if (exits_) {
     const double copying = static_cast<double>(transfer->bytes) / costs_.copying.bytes_per_second * 1e12;
     transfer->gap = std::max(transfer->gap, costs_.exit.ps + costs_.transfer.ps + static_cast<Ps>(copying));
     exits_();
@@ -30,7 +30,6 @@ std::optional<DmaTransfer> MigratingTraffic::next() {
 }
 
 void MigratingTraffic::ended(const DmaTransfer& transfer, DmaStatus status, Ps at) {
-  if (noted_ && transfer.write) noted_(transfer.address, transfer.bytes);
   const auto used = in_use_.find(transfer.data);
   if (used != in_use_.end()) {
     free_.push_back(std::move(used->second));

@@ -27,6 +27,8 @@ struct MigrationRig::Device {
   IoDriverConfig costs;
   IoRegisters registers{costs};
   DeviceLog* log = nullptr;
+  Traps* traps = nullptr;
+  std::unique_ptr<ReceiveDriver> driver;
 };
 
 // Resets the devices' logs at some time.
@@ -70,11 +72,15 @@ class MigrationRig::Traps final : public DirtySource {
   bool of_devices() const override { return true; }
   void begin() override {
     noted_.begin();
-    device_.traffic->trap([this](Addr address, std::uint64_t bytes) { noted_.note(address, bytes); },
-                          [this] { rig_.cores_.front()->interrupt(kernel_now(), rig_.config_.emulation.exit.ps); });
+    device_.traps = this;
+    device_.traffic->trap([this] { rig_.cores_.front()->interrupt(kernel_now(), rig_.config_.emulation.exit.ps); });
   }
+  void note(std::uint64_t page) { noted_.note(page); }
   void collect(PageSet& dirty) override { noted_.collect(dirty); }
-  void end() override { device_.traffic->release(); }
+  void end() override {
+    device_.traps = nullptr;
+    device_.traffic->release();
+  }
 
  private:
   MigrationRig& rig_;
@@ -82,8 +88,8 @@ class MigrationRig::Traps final : public DirtySource {
   NotedPages noted_;
 };
 
-MigrationRig::MigrationRig(const LiveMigrationConfig& config, Os& os, Os::ProcessId process, PhysicalMemory& memory)
-    : config_(config), os_(os), process_(process), guest_(os.space(process), memory) {
+MigrationRig::MigrationRig(const LiveMigrationConfig& config, Os& os, SpaceId space, PhysicalMemory& memory)
+    : config_(config), os_(os), space_(space), guest_(os.space(space), memory) {
   link_ = std::make_unique<NetworkLink>("network", config.link);
   migration_ = std::make_unique<Migration>("migration", config.manager, guest_, static_cast<MigratedGuest&>(*this),
                                            *link_, memory, os);
@@ -94,11 +100,23 @@ MigrationRig::~MigrationRig() = default;
 WriteTap& MigrationRig::dma_writes() {
   if (!dma_writes_) {
     const auto seen = [this](Addr address, std::uint32_t bytes, const RequestInfo& info) {
-      if (info.origin == Origin::dma) guest_.written_by_device(address, bytes);
+      if (info.origin != Origin::dma) return;
+      guest_.written_by_device(address, bytes);
+      note(info.requester, address, bytes);
     };
     dma_writes_ = std::make_unique<WriteTap>("dma_writes", seen);
   }
   return *dma_writes_;
+}
+
+// Software carries the transfer out, and knows.
+void MigrationRig::note(std::uint32_t requester, Addr physical, std::uint32_t bytes) {
+  for (const auto& device : devices_) {
+    if (device->place.requester != requester || device->traps == nullptr) continue;
+    for (Addr frame = physical & ~low_mask(kPageShift); frame < physical + bytes; frame += kPageBytes) {
+      if (const std::optional<std::uint64_t> page = guest_.page_in(frame)) device->traps->note(*page);
+    }
+  }
 }
 
 WriteTap& MigrationRig::add_core(Cpu& cpu) {
@@ -119,12 +137,17 @@ void MigrationRig::add_device(const DevicePlace& place, DmaEngine& engine, IoLin
   device.place = place;
   device.engine = &engine;
   device.traffic = traffics_.back().get();
-  device.costs.register_base = place.dma->register_base;
+  device.costs.register_base = place.config->dma.register_base;
   device.socket =
       std::make_unique<tlm_utils::simple_initiator_socket_optional<Module>>(sc_core::sc_gen_unique_name("registers"));
   device.socket->bind(link.from_root);
   engine.connect_interrupts(*this);
   guest_.pages().add(place.base, place.bytes);
+  if (!place.config->receive_ring) return;
+  const std::string name = fmt::format("{}_driver", engine.basename());
+  device.driver = std::make_unique<ReceiveDriver>(name.c_str(), *place.config->receive_ring,
+                                                  place.config->ring_layout(), place.config->dma.register_base,
+                                                  static_cast<ProgramMemory&>(*this), *cores_.front());
 }
 
 void MigrationRig::make_sources() {
@@ -141,13 +164,14 @@ void MigrationRig::make_sources() {
   const GuestPages& pages = guest_.pages();
   const Duration scan = config_.manager.scan;
   if (config_.processors == ProcessorTracking::dirty_flags) {
-    add(std::make_unique<ProcessorFlags>(os_, process_, *cores_.front(), pages, scan));
+    add(std::make_unique<ProcessorFlags>(os_, space_, *cores_.front(), pages, scan));
   } else {
-    add(std::make_unique<ProcessorFaults>(os_, process_, *cores_.front(), pages, scan));
+    add(std::make_unique<ProcessorFaults>(os_, space_, *cores_.front(), pages, scan));
   }
   for (const auto& device : devices_) {
     tlm::tlm_fw_transport_if<>& registers = *(*device->socket).operator->();
     device->registers.bind(registers);
+    if (device->driver) device->driver->bind(registers);
     const GuestPages::Range range = range_of(*device);
     const DevicePlace& place = device->place;
     switch (config_.devices) {
@@ -159,7 +183,8 @@ void MigrationRig::make_sources() {
             .add_range(range.base, range.bytes());
         break;
       case DeviceTracking::log: {
-        const DeviceLog::Place where{place.dma->register_base, place.dma->pasid, place.dma->supervisor};
+        const DmaConfig& dma = place.config->dma;
+        const DeviceLog::Place where{dma.register_base, dma.pasid, dma.supervisor};
         device->log = &add(std::make_unique<DeviceLog>(config_.log, where, migration_->port()));
         device->log->bind(registers);
         device->log->monitor(range, range.first, *place.driver, *place.own, os_.memory(), os_.frames());
@@ -180,13 +205,16 @@ GuestPages::Range MigrationRig::range_of(const Device& device) const {
   return {.base = base, .pages = (end - base) >> kPageShift, .first = *pages.number_of(base)};
 }
 
+// Not the tables in a machine: they have contents already.
 void MigrationRig::fill_memory(std::uint64_t seed) {
   constexpr std::size_t kLine = 64;
   std::mt19937_64 engine(seed);
   const auto threshold = static_cast<std::uint64_t>(config_.content * 0x1p32);
   const PageSet pages = guest_.backed();
   for (std::uint64_t page = pages.next(0); page < pages.range(); page = pages.next(page + 1)) {
-    unsigned char* const bytes = migration_->port().data(*guest_.frame_of(page));
+    const Addr frame = *guest_.frame_of(page);
+    if (!guest_.is_zero(frame)) continue;
+    unsigned char* const bytes = migration_->port().data(frame);
     for (std::size_t line = 0; line < kPageBytes; line += kLine) {
       const std::uint64_t drawn = engine();
       if ((drawn & 0xffff'ffff) >= threshold) continue;
@@ -199,7 +227,10 @@ void MigrationRig::fill_memory(std::uint64_t seed) {
 
 void MigrationRig::pause() {
   for (Cpu* core : cores_) core->pause();
-  for (const auto& device : devices_) suspend(*device);
+  for (const auto& device : devices_) {
+    if (device->driver) device->driver->pause();
+    suspend(*device);
+  }
 }
 
 // Returns when all that the device had issued is in memory.
@@ -215,7 +246,10 @@ void MigrationRig::resume_processors() {
 
 void MigrationRig::resume_devices() {
   gone_since_.reset();
-  for (const auto& device : devices_) device->registers.write64(DmaEngine::kSuspend, 0);
+  for (const auto& device : devices_) {
+    device->registers.write64(DmaEngine::kSuspend, 0);
+    if (device->driver) device->driver->resume();
+  }
 }
 
 void MigrationRig::forget_translations() {
@@ -271,9 +305,33 @@ void MigrationRig::reset_logs() {
 }
 
 void MigrationRig::interrupt(std::uint32_t requester, std::uint32_t vector, Ps at) {
-  if (vector < DmaEngine::kLogInterrupt) return;
+  const bool of_log = vector >= DmaEngine::kLogInterrupt;
   for (const auto& device : devices_) {
-    if (device->place.requester == requester && device->log != nullptr) device->log->interrupted(at);
+    if (device->place.requester != requester) continue;
+    if (of_log && device->log != nullptr) device->log->interrupted(at);
+    if (!of_log && device->driver) device->driver->interrupt(at);
+  }
+}
+
+void MigrationRig::load(Addr address, std::span<unsigned char> bytes) {
+  std::memcpy(bytes.data(), guest_.bytes_of(physical_address(address)), bytes.size());
+}
+
+void MigrationRig::store(Addr address, std::span<const unsigned char> bytes) {
+  os_.written_by_software(space_, address);
+  guest_.store(physical_address(address), bytes);
+}
+
+// Of memory that devices work in: it stays mapped.
+Addr MigrationRig::physical_address(Addr address) {
+  const std::optional<Addr> frame = guest_.frame_of(*guest_.pages().number_of(address));
+  return *frame | (address & low_mask(kPageShift));
+}
+
+void MigrationRig::rethrow_failure() const {
+  migration_->rethrow_failure();
+  for (const auto& device : devices_) {
+    if (device->driver) device->driver->rethrow_failure();
   }
 }
 

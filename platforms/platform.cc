@@ -24,6 +24,17 @@ void default_clock(std::optional<CacheConfig>& cache, Frequency clock) {
   if (cache && !cache->clock) cache->clock = clock;
 }
 
+// In a machine that migrates, where its devices work.
+std::vector<FrameRange> memory_of_devices(const PlatformConfig& config) {
+  std::vector<FrameRange> ranges;
+  if (!config.migration || config.migration->unit != MigrationUnit::machine) return ranges;
+  for (const DeviceConfig& device : config.io.devices) {
+    const Addr begin = device.traffic.base, end = begin + device.working_bytes();
+    ranges.push_back({begin & ~low_mask(kPageShift), (end + low_mask(kPageShift)) & ~low_mask(kPageShift)});
+  }
+  return ranges;
+}
+
 // Groups in which nothing was counted (recorders, pure wiring) say nothing to the reader.
 void drop_empty_groups(StatNode& node) {
   for (StatNode& child : node.children) drop_empty_groups(child);
@@ -52,8 +63,14 @@ Platform::Platform(const PlatformConfig& config)
   require_picoseconds();
   build_memory(config_);
   os_ = std::make_unique<Os>("os", config_.os, config_.hypervisors, bytes_, config_.seed,
-                             walk_sites_ ? walk_sites_->placement() : TablePlacement{});
+                             walk_sites_ ? walk_sites_->placement() : TablePlacement{}, memory_of_devices(config_));
+  if (config_.paging) {
+    unsigned threads = 0;
+    for (const CpuConfig& cpu : config_.cpus) threads += cpu.count * cpu.smt->threads;
+    paging_ = std::make_unique<PagingRig>("paging", *config_.paging, threads, *os_, bytes_, *bus_, config_.seed);
+  }
   build_cpus(config_);
+  if (paging_) paging_->place_pages();
   if (walk_sites_) walk_sites_->connect(cpus_, llc_.get());
   build_io(config_);
   if (!migration_) return;
@@ -98,49 +115,66 @@ void Platform::build_memory(const PlatformConfig& config) {
 
 void Platform::build_cpus(const PlatformConfig& config) {
   Bus& memory = memory_bus_ ? *memory_bus_ : *bus_;
+  unsigned hardware_threads = 0;
   for (const CpuConfig& group : config.cpus) {
     std::optional<Os::ProcessId> shared;
+    std::size_t program = 0;
     for (std::uint32_t i = 0; i < group.count; ++i) {
-      const auto number = static_cast<unsigned>(cpus_.size());
-      Cpu& cpu = *cpus_.emplace_back(std::make_unique<Cpu>(fmt::format("cpu{}", number).c_str(), group, number));
-      if (!shared || !group.shared_memory) shared = os_->create_process();
-      cpu.connect(bus_->in, memory.in, tap_for(cpu, *shared));
-      start_program(group, cpu, *shared);
+      const auto number = static_cast<unsigned>(threads_.size());
+      Cpu& cpu = *cpus_.emplace_back(
+          std::make_unique<Cpu>(fmt::format("cpu{}", cpus_.size()).c_str(), group, number, hardware_threads));
+      hardware_threads += group.smt ? group.smt->threads : 1;
+      for (Core* thread : cpu.threads()) {
+        if (!shared || !group.shared_memory) shared = os_->create_process();
+        if (thread == &cpu) {
+          cpu.connect(bus_->in, memory.in, tap_for(cpu, *shared));
+          programs_.push_back({*shared, &cpu});
+        }
+        start_program(group, program++, *thread, cpu.unit(), *shared);
+      }
     }
   }
 }
 
-// What is between a core and its first cache, if its process migrates.
+// What is between a core and its first cache, if its process migrates, or the machine around it, or is paged.
 WriteTap* Platform::tap_for(Cpu& cpu, Os::ProcessId process) {
-  if (config_.migration && !migration_ && cpu.number() == config_.migration->cpu) {
-    migration_ = std::make_unique<MigrationRig>(*config_.migration, *os_, process, bytes_);
+  if (paging_) return &paging_->add_core(cpu);
+  const bool machine = config_.migration && config_.migration->unit == MigrationUnit::machine;
+  if (config_.migration && !migration_ && (machine || cpu.number() == config_.migration->cpu)) {
+    migration_ = std::make_unique<MigrationRig>(*config_.migration, *os_,
+                                                machine ? os_->outermost_machine() : Os::space_of(process), bytes_);
     migration_->on_begin([this] { begin_measuring(kernel_now()); });
+    if (machine) migration_->add_range(0, config_.hypervisors.back().memory.count);
   }
-  if (!migration_ || migration_->process() != process) return nullptr;
-  return &migration_->add_core(cpu);
+  return migration_ && migration_->covers(process) ? &migration_->add_core(cpu) : nullptr;
 }
 
-void Platform::start_program(const CpuConfig& config, Cpu& cpu, Os::ProcessId process) {
-  Workload& workload = workloads_.emplace_back(config.workload, config_.seed * 1'000'003 + cpu.number());
-  if (config_.os.paging == Paging::premapped) {
+void Platform::start_program(const CpuConfig& config, std::size_t program, Core& thread, Mmu& mmu,
+                             Os::ProcessId process) {
+  threads_.push_back(&thread);
+  const WorkloadConfig& runs =
+      config.workloads.empty() ? config.workload : config.workloads[program % config.workloads.size()];
+  Workload& workload = workloads_.emplace_back(runs, config_.seed * 1'000'003 + thread.number());
+  if (paging_ || config_.os.paging == Paging::premapped) {
+    const auto map = [&](const PageRange& range) {
+      paging_ ? paging_->add_range(process, range.begin, range.bytes) : os_->premap(process, range.begin, range.bytes);
+    };
     const Footprint footprint = workload.source().footprint();
-    for (const PageRange& range : footprint.data) os_->premap(process, range.begin, range.bytes);
-    if (config.core.fetch) {
-      for (const PageRange& range : footprint.code) os_->premap(process, range.begin, range.bytes);
-    }
+    std::ranges::for_each(footprint.data, map);
+    if (config.core.fetch) std::ranges::for_each(footprint.code, map);
   }
-  const bool migrates = migration_ && migration_->process() == process;
-  if (migrates) {
+  const bool migrates = migration_ && migration_->covers(process);
+  if (migrates && !migration_->is_machine()) {
     const Footprint footprint = workload.source().footprint();
     for (const PageRange& range : footprint.data) migration_->add_range(range.begin, range.bytes);
     for (const PageRange& range : footprint.code) migration_->add_range(range.begin, range.bytes);
   }
-  cpu.run(workload.take(), cpu.unit(), migrates ? migration_->faults() : *os_);
-  os_->assign(cpu, process);
-  programs_.push_back({process, &cpu});
+  FaultHandler& usual = paging_ ? paging_->faults() : *os_;
+  thread.run(workload.take(), mmu, migrates ? migration_->faults() : usual);
+  os_->assign(thread, process);
   if (config_.warmup > 0) {
     ++warming_up_;
-    cpu.call_after(config_.warmup, [this, &cpu] { finish_warm_up(cpu.program_time()); });
+    thread.call_after(config_.warmup, [this, &thread] { finish_warm_up(thread.program_time()); });
   }
 }
 
@@ -164,18 +198,19 @@ void Platform::begin_measuring(Ps at) {
   StatReset reset;
   visit_all_stats(reset);
   if (io_) io_->start_measuring(measured_from_);
+  if (paging_) paging_->start_measuring(measured_from_);
 }
 
 void Platform::record(const std::string& vcd_path) { recorder_ = std::make_unique<VcdRecorder>(vcd_path); }
 
 void Platform::run(const std::function<void(double)>& progress) {
   tlm::tlm_global_quantum::instance().set(to_sc_time(config_.quantum.ps));
-  const std::size_t programs = cpus_.size() + (io_ ? io_->devices() : 0);
+  const std::size_t programs = threads_.size() + (io_ ? io_->devices() : 0);
   std::size_t running = programs;
   const auto finished = [&running] {
     if (--running == 0) sc_core::sc_pause();
   };
-  for (const auto& cpu : cpus_) cpu->on_finish(finished);
+  for (Core* thread : threads_) thread->on_finish(finished);
   if (io_) io_->on_finish(finished);
   if (migration_) {
     ++running;  // which ends the run, whatever still runs
@@ -198,12 +233,15 @@ void Platform::run(const std::function<void(double)>& progress) {
       continue;
     }
     double done = io_ ? io_->progress() : 0;
-    for (std::size_t i = 0; i < cpus_.size(); ++i) done += workloads_[i].progress(cpus_[i]->accesses());
+    for (std::size_t i = 0; i < threads_.size(); ++i) done += workloads_[i].progress(threads_[i]->accesses());
     progress(done / static_cast<double>(programs));
   }
-  for (const auto& cpu : cpus_) cpu->rethrow_failure();
+  // What programs have ordered last comes to its end.
+  while (paging_ && paging_->busy() && sc_core::sc_get_status() != sc_core::SC_STOPPED) sc_core::sc_start(slice);
+  for (const Core* thread : threads_) thread->rethrow_failure();
   if (io_) io_->rethrow_failure();
-  if (migration_) migration_->migration().rethrow_failure();
+  if (paging_) paging_->rethrow_failure();
+  if (migration_) migration_->rethrow_failure();
   if (warming_up_ > 0) {
     throw UserError(fmt::format("a program ended before its warm-up of {} accesses", config_.warmup));
   }
@@ -214,14 +252,14 @@ void Platform::run(const std::function<void(double)>& progress) {
 
 Ps Platform::end_time() const {
   Ps end = 0;
-  for (const auto& cpu : cpus_) end = std::max(end, cpu->end_time());
+  for (const Core* thread : threads_) end = std::max(end, thread->end_time());
   if (migration_) end = std::max(end, migration_->migration().end_time());
   return io_ ? std::max(end, io_->end_time()) : end;
 }
 
 std::uint64_t Platform::accesses() const {
   std::uint64_t sum = 0;
-  for (const auto& cpu : cpus_) sum += cpu->accesses();
+  for (const Core* thread : threads_) sum += thread->accesses();
   return io_ ? sum + io_->transfers() : sum;
 }
 
@@ -239,13 +277,14 @@ StatNode Platform::stats() {
 
 // The parts of every access add up to its latency; a part counted twice or lost would show here.
 void Platform::check_invariants() {
-  for (const auto& cpu : cpus_) {
-    if (cpu->accounted_time() != cpu->summed_latency()) {
+  for (const Core* thread : threads_) {
+    if (thread->accounted_time() != thread->summed_latency()) {
       throw InvariantError(fmt::format("{}: the parts of its access times add up to {} ps, its latencies to {} ps",
-                                       cpu->name(), cpu->accounted_time(), cpu->summed_latency()));
+                                       thread->name(), thread->accounted_time(), thread->summed_latency()));
     }
   }
   if (io_) io_->check_invariants();
+  if (paging_) paging_->check_invariants();
 }
 
 }  // namespace pagoda

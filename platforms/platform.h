@@ -22,6 +22,7 @@
 #include "platforms/cpu.h"
 #include "platforms/io_complex.h"
 #include "platforms/migration_rig.h"
+#include "platforms/paging_rig.h"
 #include "platforms/platform_config.h"
 #include "platforms/walk_sites.h"
 #include "platforms/workload.h"
@@ -50,7 +51,7 @@ class Platform {
  private:
   void build_memory(const PlatformConfig& config);
   void build_cpus(const PlatformConfig& config);
-  void start_program(const CpuConfig& config, Cpu& cpu, Os::ProcessId process);
+  void start_program(const CpuConfig& config, std::size_t program, Core& thread, Mmu& mmu, Os::ProcessId process);
   void build_io(const PlatformConfig& config);
   WriteTap* tap_for(Cpu& cpu, Os::ProcessId process);
   void begin_measuring(Ps at);
@@ -68,7 +69,9 @@ class Platform {
   std::unique_ptr<WalkSites> walk_sites_;  // if walkers are in memory
   std::unique_ptr<Os> os_;
   std::vector<std::unique_ptr<Cpu>> cpus_;
+  std::vector<Core*> threads_;               // all software threads of all cores: one each, if they have no more
   std::unique_ptr<MigrationRig> migration_;  // if a process migrates
+  std::unique_ptr<PagingRig> paging_;        // if programs are paged
   std::vector<Workload> workloads_;
   std::vector<IoComplex::Program> programs_;  // of the cores
   std::unique_ptr<IoComplex> io_;             // if there are devices

@@ -37,17 +37,61 @@ std::vector<std::string> preset_names() {
 }
 
 // What the process that migrates needs, beside what its own configuration says.
-std::optional<ConfigProblem> migration_problem(const PlatformConfig& config) {
-  if (!config.migration) return std::nullopt;
+// What a device of something that migrates has to be.
+std::optional<ConfigProblem> migrating_device_problem(const PlatformConfig& config, const DeviceConfig& device) {
   const LiveMigrationConfig& migration = *config.migration;
+  const bool machine = migration.unit == MigrationUnit::machine;
+  const auto problem = [&device](const char* what, const char* allowed) {
+    return ConfigProblem{"io", fmt::format("`{}` {}, and there is a migration", device.name, what), allowed};
+  };
+  if (!config.io.iommu || !device.dma.pasid || *device.dma.pasid == 0) {
+    return problem(config.io.iommu ? "has no pasid" : "has no IOMMU", "allowed: an iommu, and dma.pasid from 1 on");
+  }
+  if (machine && device.shares_cpu) {
+    return problem("shares a process", "allowed: no shares_cpu; addresses of its traffic are guest-physical");
+  }
+  if (machine && device.traffic.base + device.working_bytes() > config.hypervisors.back().memory.count) {
+    return problem("works beyond the memory of its machine",
+                   "allowed: traffic.base and traffic.size within the memory of the last of the hypervisors");
+  }
+  if (!machine && device.shares_cpu != migration.cpu) {
+    return problem("does not share the process", "allowed: shares_cpu as migration.cpu");
+  }
+  if (migration.devices != DeviceTracking::log) return std::nullopt;
+  if (device.dma.dirty_log && (device.dma.atc || migration.log.logging == DirtyLogging::write)) return std::nullopt;
+  return problem("cannot log what it writes", "allowed: dma.dirty_log, with dma.atc or migration.log.logging: write");
+}
+
+std::optional<ConfigProblem> migration_problem(const PlatformConfig& config) {
+  if (!config.migration) {
+    for (const DeviceConfig& device : config.io.devices) {
+      if (!device.receive_ring) continue;
+      return ConfigProblem{"io", fmt::format("`{}` has a receive_ring, and nobody fills it", device.name),
+                           "allowed: receive_ring with a migration, whose process is its driver"};
+    }
+    return std::nullopt;
+  }
+  const LiveMigrationConfig& migration = *config.migration;
+  const bool machine = migration.unit == MigrationUnit::machine;
   std::uint32_t cores = 0;
   for (const CpuConfig& cpu : config.cpus) cores += cpu.count;
   if (migration.cpu >= cores) {
     return ConfigProblem{"migration", fmt::format("there is no core {}", migration.cpu),
                          "allowed: migration.cpu below the number of cores"};
   }
-  if (!config.hypervisors.empty() || config.io.sharing || config.io.control || config.warmup > 0) {
-    return ConfigProblem{"migration", "not beside hypervisors, io.sharing, io.control or warmup",
+  if (config.hypervisors.empty() == machine) {
+    return ConfigProblem{"migration.unit", machine ? "there is no machine" : "a process in a machine cannot move alone",
+                         "allowed: unit: machine with hypervisors, unit: process without"};
+  }
+  if (machine && migration.processors == ProcessorTracking::dirty_flags &&
+      config.hypervisors.back().flags != FlagSetting::hardware) {
+    return ConfigProblem{"migration.processors", "dirty_flags, and nothing sets them in the tables of the machine",
+                         "allowed: flags: hardware for the last of the hypervisors"};
+  }
+  const bool threads =
+      std::any_of(config.cpus.begin(), config.cpus.end(), [](const CpuConfig& cpu) { return cpu.smt.has_value(); });
+  if (config.io.sharing || config.io.control || config.warmup > 0 || threads) {
+    return ConfigProblem{"migration", "not beside io.sharing, io.control, warmup or cpus.smt",
                          "allowed: none of these; migration.manager.start is its warm-up"};
   }
   if (migration.devices == DeviceTracking::iommu_flags && config.io.iommu &&
@@ -56,18 +100,30 @@ std::optional<ConfigProblem> migration_problem(const PlatformConfig& config) {
                          "allowed: io.iommu.capabilities.flag_updates: true"};
   }
   for (const DeviceConfig& device : config.io.devices) {
-    const char* problem = !device.shares_cpu || *device.shares_cpu != migration.cpu ? "does not share the process"
-                          : !config.io.iommu                                        ? "has no IOMMU"
-                          : !device.dma.pasid || *device.dma.pasid == 0             ? "has no pasid"
-                                                                                    : nullptr;
-    if (problem != nullptr) {
-      return ConfigProblem{"io", fmt::format("`{}` {}, and there is a migration", device.name, problem),
-                           "allowed: shares_cpu as migration.cpu, an iommu, and dma.pasid from 1 on"};
-    }
-    if (migration.devices != DeviceTracking::log) continue;
-    if (device.dma.dirty_log && (device.dma.atc || migration.log.logging == DirtyLogging::write)) continue;
-    return ConfigProblem{"io", fmt::format("`{}` cannot log what it writes", device.name),
-                         "allowed: dma.dirty_log, with dma.atc or migration.log.logging: write"};
+    if (auto problem = migrating_device_problem(config, device)) return problem;
+  }
+  return std::nullopt;
+}
+
+// What paging needs, beside what its own configuration says.
+std::optional<ConfigProblem> paging_problem(const PlatformConfig& config) {
+  if (!config.paging) return std::nullopt;
+  if (!config.hypervisors.empty() || config.migration || config.os.churn) {
+    return ConfigProblem{"paging", "not beside hypervisors, migration or os.churn", "allowed: none of these"};
+  }
+  if (config.os.flags != FlagSetting::hardware || config.os.page_size.count != kPageBytes) {
+    return ConfigProblem{"paging", "needs accessed and dirty flags set by hardware, and pages of 4 KiB",
+                         "allowed: os.flags: hardware, os.page_size: 4 KiB"};
+  }
+  for (const CpuConfig& cpu : config.cpus) {
+    if (cpu.smt) continue;
+    return ConfigProblem{"paging", "a core does not say how its hardware threads wait",
+                         "allowed: cpus with smt, of one thread or more"};
+  }
+  for (const DeviceConfig& device : config.io.devices) {
+    if (!device.shares_cpu) continue;
+    return ConfigProblem{"paging", "`" + device.name + "` shares the pages of a program, which come and go",
+                         "allowed: devices without shares_cpu"};
   }
   return std::nullopt;
 }
@@ -97,14 +153,17 @@ const ConfigInfo& CpuConfig::config_info() {
           .field("clock", &CpuConfig::clock, "clock of core, MMU and private caches",
                  in_range(Frequency{1'000'000}, Frequency{20'000'000'000}))
           .field("core", &CpuConfig::core, "the pipeline")
+          .field("smt", &CpuConfig::smt, "several hardware threads on each core; none: one, and one program")
           .field("mmu", &CpuConfig::mmu, "the MMU")
           .field("l1i", &CpuConfig::l1i, "instruction cache")
           .field("l1d", &CpuConfig::l1d, "data cache")
           .field("l2", &CpuConfig::l2, "second-level cache")
           .field("walks_enter", &CpuConfig::walks_enter, "the cache, or memory, that page-table walks read from")
           .field("shared_memory", &CpuConfig::shared_memory,
-                 "the cores run threads of one process, else a process each")
-          .field("workload", &CpuConfig::workload, "what each core runs");
+                 "all programs of the cores are threads of one process, else a process each")
+          .field("workload", &CpuConfig::workload, "what each core runs; each software thread of one with smt")
+          .field("workloads", &CpuConfig::workloads,
+                 "what the cores' programs run instead, in turn: first those of the first core");
   return info;
 }
 
@@ -161,7 +220,10 @@ const ConfigInfo& PlatformConfig::config_info() {
           .field("os", &PlatformConfig::os, "the operating system")
           .field("hypervisors", &PlatformConfig::hypervisors, "hypervisors below it, the guest's own first")
           .field("io", &PlatformConfig::io, "devices and their IOMMU")
-          .field("migration", &PlatformConfig::migration, "a process that moves to another machine; the run ends then")
+          .field("migration", &PlatformConfig::migration,
+                 "a process or virtual machine that moves to another machine; the run ends then")
+          .field("paging", &PlatformConfig::paging,
+                 "programs larger than memory, paged to a volume; none: all stay in memory")
           .field("variants", &PlatformConfig::variants, "changes to compare; the first one is the baseline")
           .check([](const PlatformConfig& c) -> std::optional<ConfigProblem> {
             if (c.cpus.empty() && c.io.devices.empty()) {
@@ -188,6 +250,7 @@ const ConfigInfo& PlatformConfig::config_info() {
             return std::nullopt;
           })
           .check(migration_problem)
+          .check(paging_problem)
           .check([](const PlatformConfig& c) -> std::optional<ConfigProblem> {
             for (const CpuConfig& cpu : c.cpus) {
               const bool there =

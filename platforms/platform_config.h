@@ -19,8 +19,10 @@
 #include "pagoda/software/os_config.h"
 #include "pagoda/workload/core_config.h"
 #include "pagoda/workload/pattern.h"
+#include "pagoda/workload/smt_config.h"
 #include "platforms/io_config.h"
 #include "platforms/live_migration_config.h"
+#include "platforms/paging_config.h"
 
 namespace pagoda {
 
@@ -49,6 +51,7 @@ struct CpuConfig {
   std::uint32_t count = 1;
   Frequency clock{4'000'000'000};
   CoreConfig core;
+  std::optional<SmtConfig> smt;
   MmuConfig mmu;
   std::optional<CacheConfig> l1i = CacheConfig{.size = {32 * 1024}, .ways = 8, .latency = Latency::cycles(4)};
   std::optional<CacheConfig> l1d =
@@ -58,6 +61,10 @@ struct CpuConfig {
   WalkEntry walks_enter = WalkEntry::l1d;
   bool shared_memory = false;
   WorkloadConfig workload;
+  std::vector<WorkloadConfig> workloads;
+
+  /// Programs that each core runs.
+  std::uint32_t programs() const { return smt ? smt->software_threads() : 1; }
 
   static const ConfigInfo& config_info();
 };
@@ -104,6 +111,7 @@ struct PlatformConfig {
   std::vector<HypervisorConfig> hypervisors;
   IoConfig io;
   std::optional<LiveMigrationConfig> migration;
+  std::optional<PagingConfig> paging;
   std::vector<VariantConfig> variants;
 
   static const ConfigInfo& config_info();

@@ -59,7 +59,7 @@ void SharingAgent::start_of_simulation() {
 }
 
 void SharingAgent::execute() {
-  try {
+  failure_.guard([this] {
     for (Ps next = config_.interval.ps;; next += config_.interval.ps) {
       if (next > kernel_now()) {
         wait(delay_until(next));
@@ -69,16 +69,7 @@ void SharingAgent::execute() {
       }
       change();
     }
-  } catch (const sc_core::sc_unwind_exception&) {
-    throw;  // the kernel ends this thread
-  } catch (...) {
-    failure_ = std::current_exception();
-    sc_core::sc_stop();
-  }
-}
-
-void SharingAgent::rethrow_failure() const {
-  if (failure_) std::rethrow_exception(failure_);
+  });
 }
 
 void SharingAgent::change() {
@@ -91,6 +82,7 @@ void SharingAgent::change() {
 
 void SharingAgent::take(std::size_t slot, const SharingPlan::Reference& reference) {
   const Ps start = kernel_now();
+  revoking_probe_.rise(start);
   const DeviceSet before = plan_.devices(slot);
   plan_.taken(slot, reference);
   const DeviceSet after = plan_.devices(slot);
@@ -113,7 +105,7 @@ void SharingAgent::take(std::size_t slot, const SharingPlan::Reference& referenc
   monitor_.revoked(pages_[slot], after);
   ++taken_;
   revocation_.record(kernel_now() - start);
-  revoking_probe_.during(start, kernel_now());
+  revoking_probe_.fall(kernel_now());
 }
 
 // IOTLB and devices' caches; a fence between them, for devices may ask again as soon as they have forgotten.
@@ -136,6 +128,7 @@ void SharingAgent::forget(std::size_t slot, const DeviceSet& before, const Devic
 
 bool SharingAgent::give(std::size_t slot, const SharingPlan::Reference& reference) {
   const Ps start = kernel_now();
+  revoking_probe_.rise(start);
   const DeviceSet before = plan_.devices(slot);
   DeviceSet after = before;
   after.add(reference.devices);

@@ -11,7 +11,6 @@
 // Errors: UserError without memory, InvariantError if a device does not answer an invalidation.
 #pragma once
 
-#include <exception>
 #include <map>
 #include <vector>
 
@@ -19,6 +18,7 @@
 
 #include "pagoda/base/module.h"
 #include "pagoda/base/probe.h"
+#include "pagoda/base/thread_failure.h"
 #include "pagoda/software/io_commands.h"
 #include "pagoda/software/os.h"
 #include "platforms/dma_monitor.h"
@@ -51,7 +51,7 @@ class SharingAgent : public Module {
   /// What a device is to work on; changes all the time.
   const WorkingPages& working_pages(std::uint32_t requester) { return working_[requester]; }
 
-  void rethrow_failure() const;
+  void rethrow_failure() const { failure_.rethrow(); }
   static const IoDriverConfig& costs();
 
   void visit_stats(StatVisitor& visitor) override;
@@ -82,7 +82,7 @@ class SharingAgent : public Module {
   std::vector<Addr> pages_;  // physical, by number
   std::map<std::uint32_t, Participant> participants_;
   std::map<std::uint32_t, WorkingPages> working_;
-  std::exception_ptr failure_;
+  ThreadFailure failure_;
 
   std::uint64_t changes_ = 0, given_ = 0, taken_ = 0, moved_ = 0, refused_ = 0, late_ = 0, entries_written_ = 0,
                 words_written_ = 0;

@@ -11,6 +11,7 @@
 #include <random>
 #include <vector>
 
+#include "pagoda/base/random.h"
 #include "pagoda/software/page_references.h"
 #include "platforms/sharing_config.h"
 
@@ -51,7 +52,7 @@ class SharingPlan {
   DeviceSet draw_set(const std::vector<std::uint32_t>& devices, double read_only);
   Reference draw_reference(TenantId tenant);
   TenantId draw_other(TenantId tenant);
-  double fraction() { return static_cast<double>(engine_() >> 11) * 0x1p-53; }
+  double fraction() { return fraction_of(engine_()); }
 
   Engine engine_;
   std::vector<std::vector<DeviceSet>> sets_;  // by tenant

@@ -13,9 +13,13 @@ using Command = std::function<int()>;
 
 void add_run(CLI::App& app, Command& chosen);
 void add_platforms(CLI::App& app, Command& chosen);
+void add_report(CLI::App& app, Command& chosen);
 void add_check(CLI::App& app, Command& chosen);
 void add_describe(CLI::App& app, Command& chosen);
 void add_schema(CLI::App& app, Command& chosen);
+void add_sweep(CLI::App& app, Command& chosen);
+void add_sweep_probe(CLI::App& app, Command& chosen);
+void add_sweep_worker(CLI::App& app, Command& chosen);
 void add_trace(CLI::App& app, Command& chosen);
 void add_translate(CLI::App& app, Command& chosen);
 

@@ -1,9 +1,9 @@
 #include "sc_main/comparison.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <fstream>
+#include <iterator>
 #include <limits>
 #include <span>
 
@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pagoda/base/error.h"
+#include "pagoda/base/stats_file.h"
 #include "pagoda/base/units.h"
 #include "sc_main/table.h"
 
@@ -22,10 +23,7 @@ constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 // More variants than this stand below each other, with fewer figures.
 constexpr std::size_t kMaxColumns = 5;
 
-struct Row {
-  const char* statistic;
-  const char* label;
-};
+using Row = report::Headline;
 // `device.` stands for the first device.
 constexpr Row kRows[] = {{"simulated_time_ns", "simulated time, ns"},
                          {"cpu0.ipc", "instructions per cycle"},
@@ -83,6 +81,15 @@ constexpr Row kRows[] = {{"simulated_time_ns", "simulated time, ns"},
                          {"migration.false_dirty_ratio", "pages said dirty that are not"},
                          {"migration.guest_slowdown", "instructions lost"},
                          {"migration.verified_pages", "pages verified"},
+                         {"paging.pager.fault_rate", "page faults per second"},
+                         {"paging.pager.fault_latency.mean", "  latency, ns"},
+                         {"paging.pager.fault_latency.p50", "  p50, ns"},
+                         {"paging.pager.fault_latency.p99", "  p99, ns"},
+                         {"paging.throughput", "accesses of all programs, M/s"},
+                         {"paging.sibling_ipc", "IPC of a core while a thread pages"},
+                         {"paging.context_switches", "context switches"},
+                         {"paging.polling_share", "issue slots for polling"},
+                         {"paging.medium_utilisation", "utilisation of the medium"},
                          {"llc.hit_rate", "last-level cache hit rate"},
                          {"memory0.bandwidth", "DRAM bandwidth, GB/s"},
                          {"memory0.bytes_by_origin.walk", "  bytes for walks"},
@@ -107,6 +114,15 @@ constexpr Row kMigrationColumns[] = {{"migration.rounds", "rounds"},
                                      {"migration.guest_slowdown", "slowdown"},
                                      {"migration.verified_pages", "verified"}};
 
+// Of platforms whose programs are paged.
+constexpr Row kPagingColumns[] = {
+    {"simulated_time_ns", "time, ns"},         {"simulated_time_ns", "x first", true},
+    {"paging.pager.fault_rate", "faults/s"},   {"paging.pager.fault_latency.mean", "fault, ns"},
+    {"paging.pager.fault_latency.p50", "p50"}, {"paging.pager.fault_latency.p99", "p99"},
+    {"paging.throughput", "M acc/s"},          {"paging.sibling_ipc", "sibling IPC"},
+    {"paging.context_switches", "switches"},   {"paging.polling_slots", "poll slots"},
+    {"paging.medium_utilisation", "medium"}};
+
 // Of platforms with walkers in memory.
 constexpr Row kWalkColumns[] = {{"simulated_time_ns", "time, ns"},
                                 {"cpu0.access_latency.mean", "access, ns"},
@@ -119,6 +135,11 @@ constexpr Row kWalkColumns[] = {{"simulated_time_ns", "time, ns"},
                                 {"walks.energy_per_walk", "nJ"},
                                 {"walks.bank_time_per_walk", "banks, ns"}};
 
+constexpr report::HeadlineSet kPlatforms[] = {{"paging.throughput", kPagingColumns},
+                                              {"migration.outcome", kMigrationColumns},
+                                              {"walks.walks", kWalkColumns},
+                                              {"", kColumns}};
+
 std::string figure(double value) {
   if (std::isnan(value)) return "-";
   return std::abs(value) >= 1000 ? pretty_count(value) : fmt::format("{:.3g}", value);
@@ -128,41 +149,28 @@ std::string csv_number(double value) { return std::isnan(value) ? "" : fmt::form
 
 }  // namespace
 
+report::Headlines headlines() { return {kRows, kPlatforms}; }
+
 void Comparison::add(const std::string& variant, const std::filesystem::path& stats_csv) {
   std::ifstream file(stats_csv);
   if (!file) throw UserError({stats_csv.string(), 0}, "cannot be read");
   const std::size_t column = variants_.size();
   variants_.push_back(variant);
   for (Statistic& statistic : statistics_) statistic.values.push_back(kMissing);
-  std::string line;
-  std::getline(file, line);  // the header
-  while (std::getline(file, line)) {
-    // name,value,unit,description: the first three never need quotes.
-    const std::size_t first = line.find(',');
-    const std::size_t second = line.find(',', first + 1);
-    const std::size_t third = line.find(',', second + 1);
-    const std::string name = line.substr(0, first);
-    double value = 0;
-    std::from_chars(line.data() + first + 1, line.data() + second, value);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  for (const StatLine& line : parse_stats_csv(text, stats_csv.string())) {
     auto known =
-        std::find_if(statistics_.begin(), statistics_.end(), [&](const Statistic& s) { return s.name == name; });
+        std::find_if(statistics_.begin(), statistics_.end(), [&](const Statistic& s) { return s.name == line.name; });
     if (known == statistics_.end()) {
-      statistics_.push_back(
-          {name, line.substr(second + 1, third - second - 1), std::vector<double>(column + 1, kMissing)});
+      statistics_.push_back({line.name, line.unit, std::vector<double>(column + 1, kMissing)});
       known = std::prev(statistics_.end());
     }
-    known->values[column] = value;
+    known->values[column] = line.value;
   }
 }
 
-const Comparison::Statistic* Comparison::find(std::string name) const {
-  if (constexpr std::string_view kDevice = "device."; name.starts_with(kDevice)) {
-    constexpr std::string_view kMark = ".payload_rate";  // what every device has
-    const auto device = std::find_if(statistics_.begin(), statistics_.end(),
-                                     [&](const Statistic& s) { return s.name.ends_with(kMark); });
-    if (device == statistics_.end()) return nullptr;
-    name = device->name.substr(0, device->name.size() - kMark.size() + 1) + name.substr(kDevice.size());
-  }
+const Comparison::Statistic* Comparison::find(const std::string& headline) const {
+  const std::string name = report::with_first_device(headline, statistics_);
   const auto found =
       std::find_if(statistics_.begin(), statistics_.end(), [&](const Statistic& s) { return s.name == name; });
   return found == statistics_.end() ? nullptr : &*found;
@@ -211,20 +219,19 @@ std::string Comparison::table() const {
 
 std::string Comparison::table_by_variant() const {
   std::vector<std::string> header{""};
-  std::vector<const Statistic*> columns;
-  std::span<const Row> rows = kColumns;
-  if (find("walks.walks") != nullptr) rows = kWalkColumns;
-  if (find("migration.outcome") != nullptr) rows = kMigrationColumns;
-  for (const Row& column : rows) {
+  std::vector<std::pair<const Statistic*, bool>> columns;
+  for (const Row& column : report::headlines_for(headlines(), statistics_)) {
     const Statistic* statistic = find(column.statistic);
     if (statistic == nullptr) continue;
     header.emplace_back(column.label);
-    columns.push_back(statistic);
+    columns.emplace_back(statistic, column.ratio);
   }
   Table table(header);
   for (std::size_t i = 0; i < variants_.size(); ++i) {
     std::vector<std::string> line{variants_[i]};
-    for (const Statistic* statistic : columns) line.push_back(figure(statistic->values[i]));
+    for (const auto& [statistic, ratio] : columns) {
+      line.push_back(ratio ? fmt::format("{:.2f}", ratio_of(*statistic, i)) : figure(statistic->values[i]));
+    }
     table.add(std::move(line));
   }
   return table.print();

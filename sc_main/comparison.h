@@ -5,7 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "sc_main/report/headline.h"
+
 namespace pagoda {
+
+/// The statistics that say most: of every kind of platform, and the few of each kind.
+report::Headlines headlines();
 
 class Comparison {
  public:
@@ -27,7 +32,7 @@ class Comparison {
 
   std::string table_by_variant() const;
   std::string table_by_statistic() const;
-  const Statistic* find(std::string name) const;
+  const Statistic* find(const std::string& headline) const;
   // Value over the baseline's; NaN if that is 0 or missing.
   static double ratio_of(const Statistic& statistic, std::size_t variant);
 

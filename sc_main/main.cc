@@ -32,16 +32,21 @@ int run_command(int argc, char** argv) {
       "  pagoda run desktop                      run a shipped platform\n"
       "  pagoda run guest --all-variants         compare its variants\n"
       "  pagoda run desktop --set cpus.mmu.dtlb.entries=128\n"
+      "  pagoda sweep tlb.yaml --out results     run many points\n"
       "  pagoda describe cpus.mmu                what can be set, with units and defaults"};
   app.name("pagoda");
   app.set_version_flag("--version", "pagoda " PAGODA_VERSION);
   app.require_subcommand(1);
   pagoda::Command chosen;
   pagoda::add_run(app, chosen);
+  pagoda::add_report(app, chosen);
   pagoda::add_platforms(app, chosen);
   pagoda::add_check(app, chosen);
   pagoda::add_describe(app, chosen);
   pagoda::add_schema(app, chosen);
+  pagoda::add_sweep(app, chosen);
+  pagoda::add_sweep_probe(app, chosen);
+  pagoda::add_sweep_worker(app, chosen);
   pagoda::add_trace(app, chosen);
   pagoda::add_translate(app, chosen);
   try {

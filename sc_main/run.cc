@@ -93,6 +93,7 @@ int run_one(const RunOptions& options) {
   directory.write("platform.yaml", to_yaml(to_node(config)));
   directory.write("stats.json", stats_json(stats));
   directory.write("stats.csv", stats_csv(stats));
+  directory.write("distributions.csv", distributions_csv(stats));
   directory.write("run.json", run_json(options, config, host));
   directory.write("summary.txt", text);
   directory.write_missing("log.txt");

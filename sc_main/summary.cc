@@ -155,6 +155,40 @@ std::string migration_section(const StatNode& stats) {
                      migration.count("rounds"), migration.at("total_time") / 1e6, migration.at("downtime") / 1000);
 }
 
+// Programs larger than memory.
+std::string paging_section(const StatNode& stats) {
+  if (stats.find("paging.throughput") == nullptr) return {};
+  const Figures paging(stats, "paging");
+  constexpr std::pair<const char*, const char*> kParts[] = {
+      {"software", "software"}, {"shootdown", "shootdown"}, {"context", "context"},
+      {"frame", "frame"},       {"other", "other"},         {"page_out", "page-out"},
+      {"driver", "driver"},     {"queue", "queue"},         {"translation", "translation"},
+      {"link", "link"},         {"memory", "memory"},       {"media", "media"},
+      {"retry", "retry"},       {"notice", "notice"}};
+  std::string text =
+      fmt::format("paging            {} pages in {} frames; {} faults of {:.2f} us (p50 {:.2f}, p99 {:.2f}), {}/s\n",
+                  paging.count("pages"), paging.count("frames"), paging.count("pager.fault_latency.count"),
+                  paging.at("pager.fault_latency.mean") / 1000, paging.at("pager.fault_latency.p50") / 1000,
+                  paging.at("pager.fault_latency.p99") / 1000, paging.count("pager.fault_rate"));
+  const double faults = paging.at("pager.fault_latency.count");
+  if (faults > 0) {
+    text += "  of these, us   ";
+    for (const auto& [part, label] : kParts) {
+      const double time = paging.at(std::string("pager.fault_time.") + part) / faults / 1000;
+      if (time >= 0.005) text += fmt::format(" {} {:.2f}", label, time);
+    }
+    text += "\n";
+  }
+  return text + fmt::format(
+                    "  programs        {} accesses/s, {:.2f} instructions per cycle of a core while a thread pages\n"
+                    "  waiting         {} context switches, {} issue slots for polling ({:.1f} % of all)\n"
+                    "  pages moved     {} in, {} out, {} dropped as clean; medium used {:.1f} % of the time\n",
+                    pretty_count(paging.at("throughput") * 1e6), paging.at("sibling_ipc"),
+                    paging.count("context_switches"), paging.count("polling_slots"), paging.at("polling_share") * 100,
+                    paging.count("pager.page_ins"), paging.count("pager.page_outs"),
+                    paging.count("pager.clean_victims"), paging.at("medium_utilisation") * 100);
+}
+
 // Pages that change hands, what checks them, and attacks.
 std::string sharing_section(const StatNode& stats) {
   const Figures agent(stats, "io.agent");
@@ -215,7 +249,7 @@ std::string summary(const PlatformConfig& config, const std::string& variant, co
   if (!config.cpus.empty()) text += core_section(stats) + "\n";
   if (!config.io.devices.empty()) text += device_section(config, stats) + "\n";
   if (config.io.sharing) text += sharing_section(stats);
-  text += control_section(stats) + migration_section(stats) + shared_section(stats);
+  text += control_section(stats) + migration_section(stats) + paging_section(stats) + shared_section(stats);
   text +=
       fmt::format("simulated         {} at quantum {}, seed {}\n",
                   pretty_duration(stats.number("simulated_time_ns") * 1e-9), to_string(config.quantum), config.seed);

@@ -13,7 +13,9 @@
 #pragma once
 
 #include <charconv>
+#include <cmath>
 #include <concepts>
+#include <limits>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
@@ -44,7 +46,22 @@ struct ConfigChoices {
   std::vector<std::string> words;
 };
 
+/// What a member that takes anything (ConfigNode) is for, in the words of messages.
+struct ConfigForm {
+  std::string text;
+};
+
 namespace config_detail {
+
+/// The nearest value of an integer type; `number` is finite.
+template <std::integral T>
+T rounded(double number) {
+  const double whole = std::round(number);
+  // The largest values of wide types are no doubles: what reaches their rounded-up limit is at it.
+  if (whole >= static_cast<double>(std::numeric_limits<T>::max())) return std::numeric_limits<T>::max();
+  if (whole <= static_cast<double>(std::numeric_limits<T>::min())) return std::numeric_limits<T>::min();
+  return static_cast<T>(whole);
+}
 
 // --- how a scalar type is read and written --------------------------------------------------------------------------
 
@@ -80,6 +97,8 @@ struct ScalarText<T> {
     return value;
   }
   static std::string print(T value) { return fmt::format("{}", value); }
+  static ConfigNumber number(T value) { return {static_cast<double>(value), ""}; }
+  static T nearest(const ConfigNumber& number) { return rounded<T>(number.value); }
 };
 
 template <>
@@ -94,6 +113,8 @@ struct ScalarText<double> {
     return value;
   }
   static std::string print(double value) { return fmt::format("{}", value); }
+  static ConfigNumber number(double value) { return {value, ""}; }
+  static double nearest(const ConfigNumber& number) { return number.value; }
 };
 
 template <>
@@ -104,6 +125,30 @@ struct ScalarText<std::string> {
   static std::string print(const std::string& value) { return value; }
 };
 
+// What each quantity is shown in, and back.
+inline ConfigNumber number_of(Duration value) { return {static_cast<double>(value.ps) / 1000, "ns"}; }
+inline ConfigNumber number_of(Bytes value) { return {static_cast<double>(value.count), "B"}; }
+inline ConfigNumber number_of(Frequency value) { return {static_cast<double>(value.hz), "Hz"}; }
+inline ConfigNumber number_of(Latency value) {
+  if (value.in_cycles) return {static_cast<double>(value.value), "cycles"};
+  return number_of(Duration{value.value});
+}
+inline ConfigNumber number_of(Bandwidth value) { return {value.bytes_per_second / 1e9, "GB/s"}; }
+inline ConfigNumber number_of(Energy value) { return {value.joules * 1e12, "pJ"}; }
+inline void from_number(const ConfigNumber& number, Duration& value) { value.ps = rounded<Ps>(number.value * 1000); }
+inline void from_number(const ConfigNumber& number, Bytes& value) {
+  value.count = rounded<std::uint64_t>(number.value);
+}
+inline void from_number(const ConfigNumber& number, Frequency& value) {
+  value.hz = rounded<std::uint64_t>(number.value);
+}
+inline void from_number(const ConfigNumber& number, Latency& value) {
+  value.in_cycles = number.unit == "cycles";
+  value.value = rounded<std::uint64_t>(value.in_cycles ? number.value : number.value * 1000);
+}
+inline void from_number(const ConfigNumber& number, Bandwidth& value) { value.bytes_per_second = number.value * 1e9; }
+inline void from_number(const ConfigNumber& number, Energy& value) { value.joules = number.value * 1e-12; }
+
 #define PAGODA_QUANTITY(Type, parser, form, pattern)                                                     \
   template <>                                                                                            \
   struct ScalarText<Type> {                                                                              \
@@ -111,6 +156,12 @@ struct ScalarText<std::string> {
     static constexpr const char* kSchema = R"({"type":["string","number"],"pattern":")" pattern R"("})"; \
     static Type parse(std::string_view text) { return parser(text); }                                    \
     static std::string print(Type value) { return to_string(value); }                                    \
+    static ConfigNumber number(Type value) { return number_of(value); }                                  \
+    static Type nearest(const ConfigNumber& number) {                                                    \
+      Type value{};                                                                                      \
+      from_number(number, value);                                                                        \
+      return value;                                                                                      \
+    }                                                                                                    \
   };
 PAGODA_QUANTITY(Duration, parse_duration, "a duration (15 ns)", "^[0-9.e+]+ *(ps|ns|us|ms|s)$|^0$")
 PAGODA_QUANTITY(Bytes, parse_bytes, "a size (64 KiB)", "^[0-9.e+]+ *(B|KiB|MiB|GiB|TiB)$|^0$")
@@ -158,6 +209,22 @@ class ScalarType : public ConfigType {
   }
   ConfigNode to_node(const void* object) const override {
     return ConfigNode::of_scalar(ScalarText<T>::print(*static_cast<const T*>(object)));
+  }
+  std::optional<ConfigNumber> number(const ConfigNode& node, const std::string& path) const override {
+    if constexpr (requires(T value) { ScalarText<T>::number(value); }) {
+      T value{};
+      bind(node, path, &value);
+      return ScalarText<T>::number(value);
+    } else {
+      return std::nullopt;
+    }
+  }
+  ConfigNode nearest(const ConfigNumber& number) const override {
+    if constexpr (requires { ScalarText<T>::nearest(number); }) {
+      return ConfigNode::of_scalar(ScalarText<T>::print(ScalarText<T>::nearest(number)));
+    } else {
+      return ConfigType::nearest(number);
+    }
   }
   void validate(const void* object, const std::string& path) const override {
     const T& value = *static_cast<const T*>(object);
@@ -243,12 +310,19 @@ class StructType final : public ConfigType {
 
 class AnyType final : public ConfigType {
  public:
+  AnyType() = default;
+  explicit AnyType(ConfigForm form) : form_(std::move(form.text)), schema_("{}") {}
+
   void bind(const ConfigNode& node, const std::string&, void* object) const override {
     *static_cast<ConfigNode*>(object) = node;
   }
   ConfigNode to_node(const void* object) const override { return *static_cast<const ConfigNode*>(object); }
-  std::string allowed() const override { return "a map of paths and values"; }
-  std::string json_schema() const override { return R"({"type":"object"})"; }
+  std::string allowed() const override { return form_; }
+  std::string json_schema() const override { return schema_; }
+
+ private:
+  std::string form_ = "a map of paths and values";
+  std::string schema_ = R"({"type":"object"})";
 };
 
 template <class T>
@@ -309,6 +383,11 @@ class OptionalType final : public ConfigType {
     const auto& optional = *static_cast<const std::optional<T>*>(object);
     if (optional) value_->validate(&*optional, path);
   }
+  std::optional<ConfigNumber> number(const ConfigNode& node, const std::string& path) const override {
+    const bool none = node.kind == ConfigNode::Kind::null || node.scalar == "none";
+    return none ? std::nullopt : value_->number(node, path);
+  }
+  ConfigNode nearest(const ConfigNumber& number) const override { return value_->nearest(number); }
   std::string allowed() const override { return value_->allowed() + ", or none"; }
   std::string json_schema() const override {
     return fmt::format(R"({{"anyOf":[{},{{"const":"none"}}]}})", value_->json_schema());
@@ -339,6 +418,7 @@ struct TypeOf {
   static std::shared_ptr<const ConfigType> make(ConfigChoices choices) {
     return std::make_shared<ChoiceType>(std::move(choices.words));
   }
+  static std::shared_ptr<const ConfigType> make(ConfigForm form) { return std::make_shared<AnyType>(std::move(form)); }
 };
 template <class T>
 struct TypeOf<std::vector<T>> {
@@ -366,7 +446,7 @@ class ConfigBuilder {
     info_.defaults = std::make_shared<Config>();
   }
 
-  /// `limit`: nothing, in_range(low, high) or ConfigChoices{{...}}.
+  /// `limit`: nothing, in_range(low, high), ConfigChoices{{...}} or ConfigForm{...}.
   template <class Member, class... Limit>
   ConfigBuilder& field(std::string name, Member Config::*member, std::string meaning, Limit... limit) {
     info_.fields.push_back(

@@ -62,6 +62,10 @@ std::vector<std::string> field_names(const ConfigInfo& info) {
 
 }  // namespace
 
+ConfigNode ConfigType::nearest(const ConfigNumber& number) const {
+  return ConfigNode::of_scalar(fmt::format("{}", number.value));
+}
+
 const ConfigField* ConfigInfo::find(std::string_view field) const {
   const auto found = std::find_if(fields.begin(), fields.end(), [&](const ConfigField& f) { return f.name == field; });
   return found == fields.end() ? nullptr : &*found;
@@ -119,7 +123,7 @@ ConfigNode ConfigInfo::to_node(const void* object) const {
   return node;
 }
 
-ConfigTarget find_config(const ConfigInfo& root, std::string_view path) {
+ConfigTarget find_config(const ConfigInfo& root, std::string_view path, const SourceLocation& where) {
   ConfigTarget target{&root, nullptr};
   std::string walked;
   while (!path.empty()) {
@@ -130,11 +134,11 @@ ConfigTarget find_config(const ConfigInfo& root, std::string_view path) {
         segment == "*" || (!segment.empty() && segment.find_first_not_of("0123456789") == std::string::npos);
     if (index && target.field != nullptr && target.field->type->is_list()) continue;
     walked = child_path(walked, segment);
-    if (target.info == nullptr) throw UserError({}, walked, "has nothing below it", "");
+    if (target.info == nullptr) throw UserError(where, walked, "has nothing below it", "");
     const ConfigField* field = target.info->find(segment);
     if (field == nullptr) {
       const std::vector<std::string> names = field_names(*target.info);
-      throw UserError({}, walked, "unknown key" + did_you_mean(segment, names),
+      throw UserError(where, walked, "unknown key" + did_you_mean(segment, names),
                       "allowed: " + config_detail::join(names));
     }
     target = {field->type->info(), field};

@@ -24,6 +24,12 @@ namespace pagoda {
 
 class ConfigInfo;
 
+/// A value in the unit that results show it in; without a unit for plain numbers.
+struct ConfigNumber {
+  double value = 0;
+  std::string unit;
+};
+
 /// A type that a config member may have. `object` points to a value of that type.
 class ConfigType {
  public:
@@ -41,6 +47,13 @@ class ConfigType {
   virtual std::vector<std::string> choices() const { return {}; }
   /// The JSON Schema of the type, as JSON text.
   virtual std::string json_schema() const = 0;
+
+  /// What the user wrote as a number; nothing for `none` and for types that are no numbers. Throws UserError as bind().
+  virtual std::optional<ConfigNumber> number(const ConfigNode& /*node*/, const std::string& /*path*/) const {
+    return std::nullopt;
+  }
+  /// The value of this type that is nearest to a number in a unit that number() gave, as it is written.
+  virtual ConfigNode nearest(const ConfigNumber& number) const;
 
   /// The struct inside: of the type itself, or of the items of a list or an optional part.
   virtual const ConfigInfo* info() const { return nullptr; }
@@ -102,12 +115,12 @@ ConfigNode to_node(const Config& config) {
 }
 
 /// The struct and field that a dotted path names; list items may be left out (`cpus.mmu`) or numbered
-/// (`cpus.0.mmu`).
+/// (`cpus.0.mmu`). Throws UserError naming `where`.
 struct ConfigTarget {
   const ConfigInfo* info = nullptr;    ///< set if the path ends at a struct
   const ConfigField* field = nullptr;  ///< the last field of the path; null for the root
 };
-ConfigTarget find_config(const ConfigInfo& root, std::string_view path);
+ConfigTarget find_config(const ConfigInfo& root, std::string_view path, const SourceLocation& where = {});
 
 /// A table of the members of what `path` names, for the terminal.
 std::string describe_config(const ConfigInfo& root, std::string_view path);

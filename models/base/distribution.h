@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <vector>
 
 namespace pagoda {
@@ -30,6 +31,8 @@ class Distribution {
   /// The smallest bucket value v such that at least `fraction` of what was recorded is <= v; 0 if nothing
   /// was.
   std::uint64_t quantile(double fraction) const;
+  /// The same for fractions in ascending order, in one pass. `values` is as long as `fractions`.
+  void quantiles(std::span<const double> fractions, std::span<std::uint64_t> values) const;
 
   void merge(const Distribution& other);
 
@@ -53,6 +56,7 @@ class Distribution {
     if (value > max_) max_ = value;
   }
   void grow(std::size_t size);
+  std::uint64_t middle_of(std::size_t bucket) const;
 
   std::vector<std::uint64_t> buckets_;
   std::uint64_t count_ = 0;

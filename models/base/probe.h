@@ -1,7 +1,7 @@
 // Probes: the signals of a model that a waveform viewer can show.
 //
-// A model tells a probe about changes at local times, in call order; the recorder (vcd.h) puts them into time
-// order. A probe that nobody records costs one comparison.
+// A model tells a probe about changes at local times, not before kernel time, in call order; the recorder (vcd.h) puts
+// them into time order. A probe that nobody records costs one comparison.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +33,11 @@ class Probe {
     if (start >= end) return;
     sink_->change(id_, start, ProbeChange::add, 1);
     sink_->change(id_, end, ProbeChange::add, ~std::uint64_t{0});
+  }
+  /// The same for what is told of at its start and at its end, because kernel time may have passed `start` by then.
+  void rise(Ps start) { count(start); }
+  void fall(Ps end) {
+    if (sink_ != nullptr) sink_->change(id_, end, ProbeChange::add, ~std::uint64_t{0});
   }
   /// The signal grows by one: how often something has happened.
   void count(Ps time) {

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "pagoda/base/csv.h"
+
 namespace pagoda {
 namespace {
 
@@ -20,25 +22,16 @@ constexpr std::array kSummaryParts{
     NamedNumber{"p99", &DistributionSummary::p99},   NamedNumber{"max", &DistributionSummary::max}};
 
 nlohmann::ordered_json to_json(const StatNode& node) {
-  using Json = nlohmann::ordered_json;
   if (const auto* count = std::get_if<std::uint64_t>(&node.value)) return *count;
   if (const auto* number = std::get_if<double>(&node.value)) return *number;
   if (const auto* summary = std::get_if<DistributionSummary>(&node.value)) {
-    Json object = {{"count", summary->count}};
+    nlohmann::ordered_json object = {{"count", summary->count}};
     for (const NamedNumber& part : kSummaryParts) object[part.name] = summary->*part.member;
     return object;
   }
-  Json object = Json::object();
+  nlohmann::ordered_json object = nlohmann::ordered_json::object();
   for (const StatNode& child : node.children) object[child.name] = to_json(child);
   return object;
-}
-
-// A field of a CSV line, quoted where RFC 4180 asks for it.
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
 }
 
 void append_csv(const StatNode& node, const std::string& path, std::string& out) {
@@ -56,17 +49,33 @@ void append_csv(const StatNode& node, const std::string& path, std::string& out)
   }
 }
 
+void append_distributions(const StatNode& node, const std::string& path, std::string& out) {
+  if (const auto* summary = std::get_if<DistributionSummary>(&node.value); summary != nullptr && summary->count > 0) {
+    out += fmt::format("{},{},{},{}\n", path, node.unit, summary->count, fmt::join(summary->quantiles, ","));
+  }
+  for (const StatNode& child : node.children) {
+    append_distributions(child, path.empty() ? child.name : path + "." + child.name, out);
+  }
+}
+
 }  // namespace
 
 DistributionSummary DistributionSummary::of(const Distribution& d, double scale) {
   const auto scaled = [scale](std::uint64_t value) { return static_cast<double>(value) / scale; };
-  return {d.count(),
-          d.mean() / scale,
-          scaled(d.min()),
-          scaled(d.quantile(0.50)),
-          scaled(d.quantile(0.95)),
-          scaled(d.quantile(0.99)),
-          scaled(d.max())};
+  DistributionSummary summary{.count = d.count(),
+                              .mean = d.mean() / scale,
+                              .min = scaled(d.min()),
+                              .p50 = scaled(d.quantile(0.50)),
+                              .p95 = scaled(d.quantile(0.95)),
+                              .p99 = scaled(d.quantile(0.99)),
+                              .max = scaled(d.max()),
+                              .quantiles = {}};
+  std::array<std::uint64_t, kQuantileFractions.size()> values{};
+  d.quantiles(kQuantileFractions, values);
+  std::transform(values.begin(), values.end(), summary.quantiles.begin(), scaled);
+  summary.quantiles.front() = summary.min;  // a bucket's middle otherwise
+  summary.quantiles.back() = summary.max;
+  return summary;
 }
 
 StatNode& StatNode::child(const std::string& child_name) {
@@ -139,6 +148,14 @@ std::string stats_json(const StatNode& root) { return to_json(root).dump(2) + "\
 std::string stats_csv(const StatNode& root) {
   std::string text = "name,value,unit,description\n";
   append_csv(root, "", text);
+  return text;
+}
+
+std::string distributions_csv(const StatNode& root) {
+  std::string text = "name,unit,count";
+  for (const double fraction : kQuantileFractions) text += fmt::format(",p{:g}", fraction * 100);
+  text += "\n";
+  append_distributions(root, "", text);
   return text;
 }
 

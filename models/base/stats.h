@@ -11,6 +11,7 @@
 // The same list serves reading at the end of a run and clearing after warm-up. Names are snake_case.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -58,10 +59,15 @@ class StatReset final : public StatVisitor {
   void leave() override {}
 };
 
+/// Where distributions.csv says what a distribution looks like: close together at its tail.
+inline constexpr std::array kQuantileFractions{0.0, 0.01, 0.05, 0.1,  0.2,   0.3,  0.4,   0.5,   0.6,    0.7,    0.75,
+                                               0.8, 0.85, 0.9,  0.95, 0.975, 0.99, 0.995, 0.999, 0.9995, 0.9999, 1.0};
+
 /// The figures of a distribution that results show, in the distribution's unit.
 struct DistributionSummary {
   std::uint64_t count = 0;
   double mean = 0, min = 0, p50 = 0, p95 = 0, p99 = 0, max = 0;
+  std::array<double, kQuantileFractions.size()> quantiles{};
 
   static DistributionSummary of(const Distribution& distribution, double scale);
 };
@@ -103,5 +109,7 @@ class StatReader final : public StatVisitor {
 std::string stats_json(const StatNode& root);
 /// One line per number: name,value,unit,description.
 std::string stats_csv(const StatNode& root);
+/// One line per distribution that recorded anything: name,unit,count, then its value at each of kQuantileFractions.
+std::string distributions_csv(const StatNode& root);
 
 }  // namespace pagoda

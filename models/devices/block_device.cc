@@ -8,13 +8,17 @@
 namespace pagoda {
 namespace {
 
-constexpr Addr kSubmissionBase = 0x100;
-constexpr Addr kCompletionBase = 0x108;
-constexpr Addr kCompletionEntries = 0x110;
-constexpr Addr kSubmissionEntries = 0x118;
-constexpr Addr kSubmissionTail = 0x120;
-constexpr Addr kCompletionHead = 0x128;
-constexpr Addr kSubmissionHead = 0x130;
+BlockStatus block_status_of(MediumStatus status) {
+  switch (status) {
+    case MediumStatus::ok: break;
+    case MediumStatus::out_of_range: return BlockStatus::out_of_range;
+    case MediumStatus::full: return BlockStatus::capacity_exceeded;
+    case MediumStatus::read_error: return BlockStatus::unrecovered_read;
+    case MediumStatus::write_error: return BlockStatus::write_fault;
+    case MediumStatus::timed_out: return BlockStatus::aborted;
+  }
+  return BlockStatus::success;
+}
 
 }  // namespace
 
@@ -35,11 +39,12 @@ const ConfigInfo& BlockDeviceConfig::config_info() {
 BlockDevice::BlockDevice(const BlockDeviceConfig& config)
     : real_data_(validated(config).real_data),
       max_transfer_(config.max_transfer.count),
-      medium_(config.medium),
+      medium_(make_medium(config.medium)),
       submissions_(BlockCommand::kBytes, config.fetch_batch, *this),
       interrupt_(config.interrupt, 0),
       commands_(config.commands) {
   add_interrupt(interrupt_);
+  medium_work_.device = this;
   for (Command& command : commands_) {
     command.device = this;
     command.job.client = &command;
@@ -118,6 +123,7 @@ void BlockDevice::fetched(std::uint32_t /*index*/, std::span<const unsigned char
   command.abandoned = false;
   command.command = BlockCommand::decode(entry.first<BlockCommand::kBytes>());
   command.since = at;
+  commands_probe_.rise(at);
   const BlockStatus problem = check(command.command);
   if (problem == BlockStatus::success) return begin(command, at);
   report(DeviceError::bad_entry);
@@ -125,27 +131,53 @@ void BlockDevice::fetched(std::uint32_t /*index*/, std::span<const unsigned char
 }
 
 BlockStatus BlockDevice::check(const BlockCommand& command) const {
-  if (command.opcode > static_cast<std::uint8_t>(BlockOpcode::read)) return BlockStatus::invalid_opcode;
+  if (!is_block_opcode(command.opcode)) return BlockStatus::invalid_opcode;
   if (command.opcode == static_cast<std::uint8_t>(BlockOpcode::flush)) return BlockStatus::success;
-  if (bytes_of(command) > max_transfer_) return BlockStatus::invalid_field;
+  const bool moves = command.opcode != static_cast<std::uint8_t>(BlockOpcode::deallocate);
+  if (moves && bytes_of(command) > max_transfer_) return BlockStatus::invalid_field;
   const bool inside =
-      command.blocks() <= medium_.blocks() && command.first_block <= medium_.blocks() - command.blocks();
+      command.blocks() <= medium_->blocks() && command.first_block <= medium_->blocks() - command.blocks();
   return inside ? BlockStatus::success : BlockStatus::out_of_range;
 }
 
 void BlockDevice::begin(Command& command, Ps at) {
   switch (static_cast<BlockOpcode>(command.command.opcode)) {
-    case BlockOpcode::flush: ++flushes_; return wait_for_medium(command, std::max(at, medium_.all_written()));
+    case BlockOpcode::flush: ++flushes_; return wait_for_medium(command, {std::max(at, medium_->all_written())}, at);
+    case BlockOpcode::deallocate: return wait_for_medium(command, medium_->discard(range_of(command, at)), at);
     case BlockOpcode::read:
       ++reads_;
-      return wait_for_medium(command, medium_.read(services().floor(), at, bytes_of(command.command)));
+      if (real_data_) command.data.resize(bytes_of(command.command));
+      return wait_for_medium(command, medium_->read(range_of(command, at), command.data), at);
     case BlockOpcode::write: ++writes_; return transfer(command, at);
   }
 }
 
-void BlockDevice::wait_for_medium(Command& command, Ps until) {
+MediumRequest BlockDevice::range_of(const Command& command, Ps at) {
+  return {.first_block = command.command.first_block,
+          .blocks = command.command.blocks(),
+          .at = at,
+          .floor = services().floor()};
+}
+
+void BlockDevice::wait_for_medium(Command& command, const MediumAnswer& answer, Ps at) {
   command.state = State::at_medium;
-  services().post(until, command);
+  command.status = block_status_of(answer.status);
+  if (observer_) observer_(command.command.id, {.media = answer.done - at - answer.queue, .queue = answer.queue});
+  services().post(answer.done, command);
+  go_on_with_medium(at);
+}
+
+void BlockDevice::go_on_with_medium(Ps at) {
+  const Ps next = medium_->work_until(at);
+  if (next == kNever || medium_work_.due <= next) return;
+  medium_work_.due = next;
+  services().post(next, medium_work_);
+}
+
+void BlockDevice::MediumWork::run(Ps at) {
+  if (at < due) return;  // it was to be done sooner, and has been
+  due = kNever;
+  device->go_on_with_medium(at);
 }
 
 // Moves the blocks between the device and memory.
@@ -164,14 +196,9 @@ void BlockDevice::transfer(Command& command, Ps at) {
 
 void BlockDevice::medium_done(Command& command, Ps at) {
   if (command.abandoned) return release(command, at);
-  if (command.command.opcode != static_cast<std::uint8_t>(BlockOpcode::read)) {
-    return end(command, BlockStatus::success, at);
-  }
-  if (real_data_) {
-    const auto blocks = medium_.bytes(command.command.first_block, command.command.blocks());
-    command.data.assign(blocks.begin(), blocks.end());
-  }
-  transfer(command, at);
+  const bool reads = command.command.opcode == static_cast<std::uint8_t>(BlockOpcode::read);
+  if (reads && command.status == BlockStatus::success) return transfer(command, at);
+  end(command, command.status, at);
 }
 
 void BlockDevice::transfer_done(Command& command, Ps at) {
@@ -189,9 +216,7 @@ void BlockDevice::transfer_done(Command& command, Ps at) {
   }
   bytes_ += command.job.bytes;
   if (command.job.write) return end(command, BlockStatus::success, at);
-  const auto blocks = medium_.bytes(command.command.first_block, command.command.blocks());
-  if (real_data_) std::copy(command.data.begin(), command.data.end(), blocks.begin());
-  wait_for_medium(command, medium_.write(services().floor(), at, blocks.size()));
+  wait_for_medium(command, medium_->write(range_of(command, at), command.data), at);
 }
 
 void BlockDevice::end(Command& command, BlockStatus status, Ps at) {
@@ -228,7 +253,7 @@ void BlockDevice::write_completions(Ps at) {
 }
 
 void BlockDevice::release(Command& command, Ps at) {
-  commands_probe_.during(command.since, at);
+  commands_probe_.fall(at);
   command.state = State::free;
   free_.push_back(&command);
   submissions_.fetch(at);
@@ -243,10 +268,16 @@ void BlockDevice::visit_stats(StatVisitor& v) {
   v.counter("completion_queue_full", completion_waits_, kCount, "how often completions found no room in their queue");
   v.distribution("command_latency", latency_, kTimeInNs, "from command fetched to completion written");
   interrupt_.visit_stats(v);
+  v.enter("medium");
+  medium_->visit_stats(v, services().floor());
+  v.leave();
 }
 
 void BlockDevice::visit_probes(ProbeVisitor& v) {
   v.probe("commands", commands_probe_, 17, "commands being worked on");
+  v.enter("medium");
+  medium_->visit_probes(v);
+  v.leave();
 }
 
 }  // namespace pagoda

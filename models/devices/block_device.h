@@ -1,12 +1,13 @@
 // A block device with a submission and a completion queue in memory.
 //
 // Models: commands (ring_entries.h) fetched ahead, many worked on at a time and completed in any order; a read moves
-// its blocks from the medium to the buffer in memory, a write from there to the medium, a flush ends when everything
-// written before is safe; completions are written with the phase bit of the NVM Express Base Specification 1.4 (4.6),
-// when the completion queue has room, and each is an event for interrupt 0 once it is written. A command that makes no
-// sense is completed with its status, one whose buffer cannot be read or written with "data transfer error"; a read
-// may have moved a part of its blocks then, a write has changed none. Does not model: several queues, the
-// administration queue, order between commands, scatter lists.
+// its blocks from the medium (storage_medium.h) to the buffer in memory, a write from there to the medium, a flush ends
+// when everything written before is safe, blocks that are deallocated read as zero; completions are written with the
+// phase bit of the NVM Express Base Specification 1.4 (4.6), when the completion queue has room, and each is an event
+// for interrupt 0 once it is written. A command that makes no sense is completed with its status, one whose buffer
+// cannot be read or written with "data transfer error"; a read may have moved a part of its blocks then, a write has
+// changed none. What goes wrong in the medium is the status of the command. Does not model: several queues, the
+// administration queue, order between commands, scatter lists and lists of ranges.
 //
 // Registers beside those of register_function.h:
 //
@@ -22,12 +23,14 @@
 
 #include <array>
 #include <deque>
+#include <functional>
+#include <memory>
 #include <vector>
 
-#include "pagoda/devices/block_medium.h"
 #include "pagoda/devices/register_function.h"
 #include "pagoda/devices/ring_entries.h"
 #include "pagoda/devices/ring_reader.h"
+#include "pagoda/devices/storage_medium.h"
 
 namespace pagoda {
 
@@ -37,7 +40,7 @@ struct BlockDeviceConfig {
   std::uint32_t fetch_batch = 4;
   Bytes max_transfer{128 * 1024};
   bool real_data = true;
-  BlockMediumConfig medium{};
+  MediumConfig medium{};
   InterruptConfig interrupt{};
 
   static const ConfigInfo& config_info();
@@ -45,9 +48,28 @@ struct BlockDeviceConfig {
 
 class BlockDevice final : public RegisterFunction, private RingReader::Owner {
  public:
+  static constexpr Addr kSubmissionBase = 0x100;
+  static constexpr Addr kCompletionBase = 0x108;
+  static constexpr Addr kCompletionEntries = 0x110;
+  static constexpr Addr kSubmissionEntries = 0x118;
+  static constexpr Addr kSubmissionTail = 0x120;
+  static constexpr Addr kCompletionHead = 0x128;
+  static constexpr Addr kSubmissionHead = 0x130;
+
+  /// Of a command's time, what passed in the medium, and how much of it was waiting.
+  struct MediumTime {
+    Ps media = 0;
+    Ps queue = 0;
+  };
+
   explicit BlockDevice(const BlockDeviceConfig& config);
 
-  BlockMedium& medium() { return medium_; }
+  /// Told of each command's time in the medium, by its identifier, when that is known.
+  void observe_commands(std::function<void(std::uint16_t, const MediumTime&)> observer) {
+    observer_ = std::move(observer);
+  }
+
+  StorageMedium& medium() { return *medium_; }
 
   void attach(DeviceServices& services) override;
   void visit_stats(StatVisitor& visitor) override;
@@ -72,6 +94,14 @@ class BlockDevice final : public RegisterFunction, private RingReader::Owner {
     DmaJob job;
   };
 
+  // What the medium does by itself.
+  struct MediumWork final : AgendaTask {
+    void run(Ps at) override;
+
+    BlockDevice* device = nullptr;
+    Ps due = kNever;  // the agenda has it
+  };
+
   std::optional<std::uint64_t> read(Addr offset) const override;
   bool writable(Addr offset) const override;
   void written(Addr offset, std::uint64_t value, Ps at) override;
@@ -84,22 +114,27 @@ class BlockDevice final : public RegisterFunction, private RingReader::Owner {
   BlockStatus check(const BlockCommand& command) const;
   void begin(Command& command, Ps at);
   void transfer(Command& command, Ps at);
-  void wait_for_medium(Command& command, Ps until);
+  void wait_for_medium(Command& command, const MediumAnswer& answer, Ps at);
+  MediumRequest range_of(const Command& command, Ps at);
+  void go_on_with_medium(Ps at);
   void medium_done(Command& command, Ps at);
   void transfer_done(Command& command, Ps at);
   void end(Command& command, BlockStatus status, Ps at);
   void write_completions(Ps at);
   void release(Command& command, Ps at);
-  std::uint64_t bytes_of(const BlockCommand& command) const { return command.blocks() * medium_.block_bytes(); }
+  std::uint64_t bytes_of(const BlockCommand& command) const { return command.blocks() * medium_->block_bytes(); }
 
   bool real_data_;
   std::uint64_t max_transfer_;
-  BlockMedium medium_;
+  std::unique_ptr<StorageMedium> medium_;
+  MediumWork medium_work_;
   RingReader submissions_;
   InterruptLine interrupt_;
   std::vector<Command> commands_;
   std::vector<Command*> free_;
   std::deque<Command*> ended_;  // whose completions have not been written
+
+  std::function<void(std::uint16_t, const MediumTime&)> observer_;
 
   Addr submission_base_ = 0;
   Addr next_completion_base_ = 0;  // of the queues to open

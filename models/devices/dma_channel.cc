@@ -178,6 +178,7 @@ void DmaChannel::block(Request& request, Ps at) {
   ++request.page_requests;
   ++waited_for_page_;
   Blocked& blocked = *blocked_.emplace_back(std::make_unique<Blocked>(*this, request, at));
+  blocked_probe_.rise(at);
   outstanding_max_ = std::max<std::uint64_t>(outstanding_max_, under_way());
   ask_for_page(blocked, at);
 }
@@ -244,7 +245,7 @@ DmaChannel::Request DmaChannel::release(Blocked& blocked, Ps at) {
   Request request = blocked.request;
   request.time[TimePart::queue] += at - blocked.since;
   page_wait_ += at - blocked.since;
-  blocked_probe_.during(blocked.since, at);
+  blocked_probe_.fall(at);
   const auto its = [&blocked](const auto& other) { return other.get() == &blocked; };
   blocked_.erase(std::find_if(blocked_.begin(), blocked_.end(), its));
   return request;

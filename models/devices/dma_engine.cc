@@ -49,18 +49,13 @@ void DmaEngine::run(DeviceFunction& function) {
 
 void DmaEngine::execute() {
   thread_ = sc_core::sc_get_current_process_handle();
-  try {
+  failure_.guard([this] {
     for (;;) {
       const Ps end = kernel_now() + tlm::tlm_global_quantum::instance().compute_local_quantum().value();
       run_tasks(end);
       wait_for_work();
     }
-  } catch (const sc_core::sc_unwind_exception&) {
-    throw;  // the kernel ends this thread
-  } catch (...) {
-    failure_ = std::current_exception();
-    sc_core::sc_stop();
-  }
+  });
 }
 
 // Those that are due now or before the end of the quantum.
@@ -85,10 +80,6 @@ void DmaEngine::wait_for_work() {
     if (finished_ && finish_callback_) std::exchange(finish_callback_, nullptr)();
     wait(work_);
   }
-}
-
-void DmaEngine::rethrow_failure() const {
-  if (failure_) std::rethrow_exception(failure_);
 }
 
 void DmaEngine::post(Ps at, AgendaTask& task) {

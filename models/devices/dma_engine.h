@@ -25,7 +25,6 @@
 // another size: TLM_BURST_ERROR_RESPONSE; without data: TLM_GENERIC_ERROR_RESPONSE.
 #pragma once
 
-#include <exception>
 #include <functional>
 #include <memory>
 
@@ -34,6 +33,7 @@
 #include "pagoda/base/downlink.h"
 #include "pagoda/base/module.h"
 #include "pagoda/base/target_socket.h"
+#include "pagoda/base/thread_failure.h"
 #include "pagoda/devices/device_function.h"
 #include "pagoda/devices/dirty_logger.h"
 
@@ -58,7 +58,7 @@ class DmaEngine : public Module, private HostPort, private DeviceServices {
   void on_finish(std::function<void()> callback) { finish_callback_ = std::move(callback); }
 
   /// Throws what ended the device's thread early, if anything did.
-  void rethrow_failure() const;
+  void rethrow_failure() const { failure_.rethrow(); }
 
   /// See DmaChannel.
   Ps summed_latency() const { return channel_.summed_latency(); }
@@ -135,7 +135,7 @@ class DmaEngine : public Module, private HostPort, private DeviceServices {
   bool finished_ = false;
   Ps finished_at_ = 0;
   std::function<void()> finish_callback_;
-  std::exception_ptr failure_;
+  ThreadFailure failure_;
 };
 
 }  // namespace pagoda

@@ -23,6 +23,9 @@ namespace pagoda {
 
 class Nic final : public RegisterFunction {
  public:
+  static constexpr Addr kReceive = 0x100;  ///< registers of a ring: see NicQueue
+  static constexpr Addr kSend = 0x140;
+
   explicit Nic(const NicConfig& config);
 
   /// Where frames that are sent go; none: away.
@@ -35,8 +38,6 @@ class Nic final : public RegisterFunction {
   void visit_probes(ProbeVisitor& visitor) override;
 
  private:
-  static constexpr Addr kReceive = 0x100;
-  static constexpr Addr kSend = 0x140;
   static constexpr Addr kQueueBytes = 0x40;
 
   std::optional<std::uint64_t> read(Addr offset) const override;

@@ -51,6 +51,7 @@ void NicQueue::fetched(std::uint32_t index, std::span<const unsigned char> entry
   slot.job.client = &slot;
   slot.descriptor = NicDescriptor::decode(entry.first<NicDescriptor::kBytes>());
   slot.since = at;
+  occupancy_probe_.rise(at);
   if (slot.descriptor.length == 0) {
     fail(slot, DescriptorError::empty, DeviceError::bad_entry);
     settle(at);
@@ -138,6 +139,7 @@ void NicQueue::settle(Ps at) {
   while (!slots_.empty() && idle(slots_.front())) {
     if (!slots_.front().abandoned) complete(slots_.front(), at);
     slots_.pop_front();
+    occupancy_probe_.fall(at);
   }
   reader_.fetch(at);
 }
@@ -162,7 +164,6 @@ void NicQueue::complete(const Slot& slot, Ps at) {
   } else {
     ++failed_;
   }
-  occupancy_probe_.during(slot.since, at);
   interrupt_.event(at);
 }
 
@@ -178,7 +179,7 @@ void NicQueue::visit_stats(StatVisitor& v) {
 }
 
 void NicQueue::visit_probes(ProbeVisitor& v) {
-  v.probe("ring", occupancy_probe_, 17, "descriptors being worked on, with their frames");
+  v.probe("ring", occupancy_probe_, 17, "descriptors fetched and not written back yet");
 }
 
 }  // namespace pagoda

@@ -25,6 +25,12 @@ enum class NicDirection : std::uint8_t { receive, send };
 
 class NicQueue final : private RingReader::Owner {
  public:
+  // Registers.
+  static constexpr Addr kBase = 0x00;
+  static constexpr Addr kEntries = 0x08;
+  static constexpr Addr kTail = 0x10;
+  static constexpr Addr kHead = 0x18;
+
   using Sent = std::function<void(const NicFrame& frame, Ps at)>;
 
   /// `sent` is told of frames that have been read from memory.
@@ -42,11 +48,6 @@ class NicQueue final : private RingReader::Owner {
   void visit_probes(ProbeVisitor& visitor);
 
  private:
-  static constexpr Addr kBase = 0x00;
-  static constexpr Addr kEntries = 0x08;
-  static constexpr Addr kTail = 0x10;
-  static constexpr Addr kHead = 0x18;
-
   enum class State : std::uint8_t { waiting, moving, moved, writing, written };
 
   // One descriptor that is being worked on.

@@ -30,6 +30,7 @@ std::uint16_t PageRequests::open(const TimedRequest& request, Ps at) {
                    .since = at};
   ++open_;
   ++requests_;
+  open_probe_.rise(at);
   return static_cast<std::uint16_t>(free);
 }
 
@@ -41,7 +42,7 @@ bool PageRequests::close(std::uint16_t number, PageResponse response, Ps at) {
   if (response != PageResponse::success) ++refused_;
   if (response == PageResponse::failure) stopped_ = true;
   latency_.record(std::max(at, group.since) - group.since);
-  open_probe_.during(group.since, at);
+  open_probe_.fall(std::max(at, group.since));
   return true;
 }
 

@@ -2,22 +2,12 @@
 
 #include <algorithm>
 
+#include "pagoda/devices/record_bytes.h"
+
 namespace pagoda {
-namespace {
 
-template <class T, std::size_t Size>
-T get(std::span<const unsigned char, Size> bytes, std::size_t offset) {
-  T value = 0;
-  for (std::size_t i = 0; i < sizeof(T); ++i) value = static_cast<T>(value | T{bytes[offset + i]} << (8 * i));
-  return value;
-}
-
-template <class T, std::size_t Size>
-void put(std::span<unsigned char, Size> bytes, std::size_t offset, T value) {
-  for (std::size_t i = 0; i < sizeof(T); ++i) bytes[offset + i] = static_cast<unsigned char>(value >> (8 * i));
-}
-
-}  // namespace
+using record_bytes::get;
+using record_bytes::put;
 
 NicDescriptor NicDescriptor::decode(std::span<const unsigned char, kBytes> bytes) {
   return {.address = get<std::uint64_t>(bytes, 0),
@@ -56,7 +46,7 @@ BlockCompletion BlockCompletion::decode(std::span<const unsigned char, kBytes> b
   return {.submission_head = get<std::uint16_t>(bytes, 8),
           .id = get<std::uint16_t>(bytes, 12),
           .phase = (status & 1) != 0,
-          .status = static_cast<BlockStatus>(status >> 1 & 0xff)};
+          .status = static_cast<BlockStatus>(status >> 1 & 0x7ff)};
 }
 
 void BlockCompletion::encode(std::span<unsigned char, kBytes> bytes) const {

@@ -3,7 +3,7 @@
 // Models: a network descriptor in the manner of Intel's 8254x (PCI/PCI-X Family of Gigabit Ethernet Controllers
 // Software Developer's Manual, 3.2.3: address, length and a status that the device writes back), with fields of its
 // own; block commands and completions with the layout of the NVM Express Base Specification 1.4, 4.2 and 4.6, and of
-// its read, write and flush commands (6.8, 6.9, 6.15). Does not model: scatter lists and PRP lists (a buffer is one
+// its read, write, flush and, for one range, dataset management commands (6.7, 6.8, 6.9, 6.15). Does not model: scatter lists and PRP lists (a buffer is one
 // range of the device's address space), metadata, namespaces, checksums.
 #pragma once
 
@@ -40,7 +40,9 @@ struct NicDescriptor {
   void encode(std::span<unsigned char, kBytes> bytes) const;
 };
 
-enum class BlockOpcode : std::uint8_t { flush = 0, write = 1, read = 2 };
+/// Deallocate is dataset management with that attribute, of the one range that the command itself names.
+enum class BlockOpcode : std::uint8_t { flush = 0, write = 1, read = 2, deallocate = 9 };
+constexpr bool is_block_opcode(std::uint8_t opcode) { return opcode <= 2 || opcode == 9; }
 
 /// Of the 64 bytes: 0 opcode, 2-3 identifier, 24-31 address of the data (PRP 1), 40-47 first block, 48-49 blocks less
 /// one.
@@ -59,16 +61,22 @@ struct BlockCommand {
   void encode(std::span<unsigned char, kBytes> bytes) const;
 };
 
-/// Generic command status (4.6.1.2.1).
-enum class BlockStatus : std::uint8_t {
+/// Status code types 0 and 2, above the code of 8 bits: generic command status (4.6.1.2.1), and errors of the medium
+/// (4.6.1.2.3).
+enum class BlockStatus : std::uint16_t {
   success = 0,
   invalid_opcode = 1,
   invalid_field = 2,
   data_transfer_error = 4,
-  out_of_range = 0x80
+  aborted = 7,  ///< by the device, which gave it up
+  out_of_range = 0x80,
+  capacity_exceeded = 0x81,
+  write_fault = 0x280,
+  unrecovered_read = 0x281
 };
 
-/// Of the 16 bytes: 8-9 head of the submission queue, 12-13 identifier, 14-15 phase (bit 0) and status (bits 8-1).
+/// Of the 16 bytes: 8-9 head of the submission queue, 12-13 identifier, 14-15 phase (bit 0) and status (code in bits 8-1,
+/// type in bits 11-9).
 struct BlockCompletion {
   static constexpr std::uint32_t kBytes = 16;
 

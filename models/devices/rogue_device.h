@@ -21,6 +21,7 @@
 #include "pagoda/base/downlink.h"
 #include "pagoda/base/module.h"
 #include "pagoda/base/probe.h"
+#include "pagoda/base/random.h"
 #include "pagoda/base/target_socket.h"
 #include "pagoda/devices/kept_translations.h"
 #include "pagoda/devices/rogue_config.h"
@@ -61,7 +62,7 @@ class RogueDevice : public Module {
   Ps attempt(Addr address, std::uint64_t& counter, Ps at);
   TimedAnswer access(Addr address, AccessKind kind, Ps at);
   Addr draw_address(Addr base, std::uint64_t bytes);
-  bool chance(double probability) { return static_cast<double>(engine_() >> 11) * 0x1p-53 < probability; }
+  bool chance(double probability) { return fraction_of(engine_()) < probability; }
 
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   unsigned debug(tlm::tlm_generic_payload& /*payload*/) { return 0; }

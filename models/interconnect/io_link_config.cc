@@ -10,6 +10,7 @@ namespace {
 // Data bits of every bit on the wire.
 double efficiency_of(const std::string& encoding) {
   if (encoding == "8b/10b") return 8.0 / 10;
+  if (encoding == "64b/66b") return 64.0 / 66;
   if (encoding == "242b/256b") return 242.0 / 256;
   return 128.0 / 130;
 }
@@ -40,7 +41,7 @@ const ConfigInfo& IoLinkConfig::config_info() {
           .field("lanes", &IoLinkConfig::lanes, "lanes in each direction", in_range(1, 32))
           .field("transfer_rate", &IoLinkConfig::transfer_rate, "of a lane, in GT/s", in_range(0.1, 256.0))
           .field("encoding", &IoLinkConfig::encoding, "line code: data bits and bits on the wire",
-                 ConfigChoices{{"8b/10b", "128b/130b", "242b/256b"}})
+                 ConfigChoices{{"8b/10b", "64b/66b", "128b/130b", "242b/256b"}})
           .field("control_share", &IoLinkConfig::control_share,
                  "share of the bandwidth taken by acknowledgements, flow control and ordered sets", in_range(0.0, 0.9))
           .field("latency", &IoLinkConfig::latency, "one way, beside the time on the wire")

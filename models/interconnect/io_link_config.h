@@ -21,7 +21,7 @@ namespace pagoda {
 struct IoLinkConfig {
   std::uint32_t lanes = 8;
   double transfer_rate = 8;             ///< per lane, in GT/s
-  std::string encoding = "128b/130b";   ///< 8b/10b, 128b/130b or 242b/256b
+  std::string encoding = "128b/130b";   ///< 8b/10b, 64b/66b, 128b/130b or 242b/256b
   double control_share = 0.0814;        ///< of the bandwidth that is left to data-link packets and ordered sets
   Duration latency{150 * kNanosecond};  ///< one way, from the last byte sent to the packet being acted upon
   Bytes max_payload{256};

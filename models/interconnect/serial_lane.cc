@@ -16,7 +16,7 @@ SerialLane::Passage SerialLane::carry(Ps floor, Ps at, std::uint64_t bytes, std:
 }
 
 void SerialLane::visit_stats(StatVisitor& v, Ps elapsed) {
-  v.counter("packets", packets_, kCount, "transaction-layer packets carried");
+  v.counter("packets", packets_, kCount, "packets carried");
   v.counter("bytes", bytes_, kSizeInBytes, "bytes on the wire, headers and framing included");
   v.counter("payload", payload_, kSizeInBytes, "data carried");
   v.counter("busy", busy_, kTimeInNs, "time a packet was on the wire");

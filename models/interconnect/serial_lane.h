@@ -28,6 +28,8 @@ class SerialLane {
   }
   /// When a packet that is ready at `at` could start.
   Ps earliest(Ps at, std::uint64_t bytes) { return wire_.acquire(at, transfer_time(bytes)).start; }
+  /// Time a packet was on the wire, of those that statistics count.
+  Ps busy() const { return busy_; }
   /// Carries a packet of so many bytes, `payload` of them data. `floor`: kernel time.
   Passage carry(Ps floor, Ps at, std::uint64_t bytes, std::uint64_t payload);
 

@@ -68,19 +68,20 @@ void Iommu::run_debug_translation() {
 
 void Iommu::run_command(Addr address) {
   const Ps start = kernel_now();
+  commands_probe_.set(start, 1);
   std::array<std::uint64_t, 2> words{};
   const StructurePort::Answer fetched = own_port().load(address, words, start);
   wait_until(fetched.done + config_.command.at(config_.period()));
   if (fetched.refused != FaultCause::none) {
     registers_file_->commands().memory_fault();
-    return;
+    return commands_probe_.set(kernel_now(), 0);
   }
   ++commands_;
   const IommuCommand command = registers_file_->decode(to_bytes(words, std::endian::little));
   std::visit([this](const auto& operands) { execute(operands); }, command);
   const Ps took = kernel_now() - start;
   command_latency_.record(took);
-  commands_probe_.during(start, kernel_now());
+  commands_probe_.set(kernel_now(), 0);
   if (std::holds_alternative<IofenceC>(command)) fence_latency_.record(took);
 }
 

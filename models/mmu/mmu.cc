@@ -20,6 +20,11 @@ AccessKind kind_of(const tlm::tlm_generic_payload& payload, const Attributes& at
   return attributes.access == AccessKind::fetch ? AccessKind::fetch : AccessKind::read;
 }
 
+bool is_translating(const MmuContext& context) {
+  return std::any_of(context.stages.begin(), context.stages.end(),
+                     [](const Stage& stage) { return stage.format != nullptr; });
+}
+
 }  // namespace
 
 Mmu::Mmu(const sc_core::sc_module_name& name, const MmuConfig& config)
@@ -41,13 +46,24 @@ Mmu::Mmu(const sc_core::sc_module_name& name, const MmuConfig& config)
   walk_memory.register_invalidate_direct_mem_ptr(this, &Mmu::invalidate_direct_mem_ptr);
 }
 
-void Mmu::set_context(MmuContext context) {
-  context_ = std::move(context);
-  translating_ = std::any_of(context_.stages.begin(), context_.stages.end(),
-                             [](const Stage& stage) { return stage.format != nullptr; });
+void Mmu::set_context(MmuContext context, unsigned thread) {
+  if (thread >= parked_.size()) parked_.resize(thread + 1);
+  (thread == selected_ ? context_ : parked_[thread]) = std::move(context);
+  translating_ = is_translating(context_);
   itlb_.forget_checks();
   dtlb_.forget_checks();
   if (stlb_) stlb_->forget_checks();
+}
+
+void Mmu::select_other(unsigned thread) {
+  parked_.resize(std::max<std::size_t>(parked_.size(), std::max(thread, selected_) + 1));
+  const bool same_space = parked_[thread].tag == context_.tag;
+  std::swap(context_, parked_[selected_]);
+  std::swap(context_, parked_[thread]);
+  selected_ = thread;
+  translating_ = is_translating(context_);
+  if (same_space) return;
+  for (Way* way : {&data_way_, &fetch_way_, &fetch_by_data_way_}) way->recent.epoch = ~std::uint64_t{0};
 }
 
 Ps Mmu::invalidate(const TlbInvalidation& what, Ps at) {

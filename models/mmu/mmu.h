@@ -3,7 +3,8 @@
 //
 // Models: first-level TLBs for instructions and data, a shared second level, walk caches, a nested TLB and
 // hardware walkers, over any number of nested translation stages (paging/walk.h). Translations are tagged
-// with ASID and VMID and stay until they are evicted or invalidated. A page that memory types as uncacheable
+// with ASID and VMID and stay until they are evicted or invalidated. The hardware threads of a core share all of
+// it; each has translation registers of its own. A page that memory types as uncacheable
 // is accessed uncached. Does not model: speculation, PCID-like tags beyond 16 bits, physical memory
 // protection in front of the walker.
 //
@@ -58,9 +59,15 @@ class Mmu : public Module {
 
   Mmu(const sc_core::sc_module_name& name, const MmuConfig& config);
 
-  /// Writes the translation registers. Cached translations stay: invalidate them, or change the tag.
-  void set_context(MmuContext context);
+  /// Writes the translation registers; those of one hardware thread, if the core has several. Cached translations stay:
+  /// invalidate them, or change the tag.
+  void set_context(MmuContext context, unsigned thread = 0);
   const MmuContext& context() const { return context_; }
+  /// The next accesses are of this hardware thread.
+  void select(unsigned thread) {
+    if (thread != selected_) [[unlikely]]
+      select_other(thread);
+  }
 
   /// Drops cached translations at once and returns when the instruction that did it, started at `at`, is
   /// done.
@@ -101,6 +108,7 @@ class Mmu : public Module {
   enum class Verdict { granted, refused, ask_memory };
 
   void end_of_elaboration() override;
+  void select_other(unsigned thread);
   void data_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   void fetch_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay, Way& way);
@@ -124,7 +132,9 @@ class Mmu : public Module {
   void drop_page(Addr address);
   TimedAnswer refuse(const TimedRequest& request, const Piece& piece);
 
-  MmuContext context_;
+  MmuContext context_;              // of the thread that is selected
+  std::vector<MmuContext> parked_;  // of the others
+  unsigned selected_ = 0;
   bool translating_ = false;
   Tlb itlb_;
   Tlb dtlb_;

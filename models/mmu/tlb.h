@@ -31,8 +31,9 @@ struct TlbInvalidation {
   std::optional<Addr> address{};  ///< an address of the program; the page that holds it
   std::optional<std::uint32_t> asid{};
   std::optional<std::uint32_t> vmid{};
-  bool globals = true;        ///< global entries too, whatever their ASID
-  bool later_stages = false;  ///< and what is cached of the later stages' own tables
+  bool globals = true;                  ///< global entries too, whatever their ASID
+  bool later_stages = false;            ///< and what is cached of the later stages' own tables
+  std::optional<Addr> later_address{};  ///< of these alone what translates this address
 
   bool matches(AddressSpaceTag tag, bool global) const {
     if (vmid && *vmid != tag.vmid) return false;

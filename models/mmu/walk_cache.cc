@@ -112,7 +112,7 @@ void WalkCaches::invalidate(const TlbInvalidation& what) {
     cache.entries.erase_if(
         [&](std::uint64_t, const Pointer& entry) { return entry.stage == 0 && what.matches(entry.tag, entry.global); });
   }
-  if (what.later_stages) invalidate_later_stages(what.vmid, {});
+  if (what.later_stages) invalidate_later_stages(what.vmid, what.later_address);
 }
 
 void WalkCaches::invalidate_later_stages(std::optional<std::uint32_t> vmid, std::optional<Addr> address) {

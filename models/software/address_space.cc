@@ -35,10 +35,13 @@ AddressSpace::Ensured AddressSpace::ensure(Addr input) {
     if (!frame) continue;
     const Addr page = input & ~low_mask(shift);
     switch (editor_.map(page, {.output = *frame, .page_shift = shift, .rights = rights})) {
-      case EditStatus::ok:
+      case EditStatus::ok: {
         mapped_bytes_ += std::uint64_t{1} << shift;
         ++pages_[shift];
-        return {Outcome::mapped, *editor_.find(input)};
+        const MappedPage mapped = *editor_.find(input);
+        if (observer_) observer_(mapped);
+        return {Outcome::mapped, mapped};
+      }
       case EditStatus::out_of_frames:
         frames_.release(*frame, std::uint64_t{1} << shift);
         return {Outcome::out_of_memory, {}};
@@ -74,6 +77,32 @@ std::optional<MappedPage> AddressSpace::remove(Addr input) {
   mapped_bytes_ -= std::uint64_t{1} << page->page_shift;
   --pages_[page->page_shift];
   return page;
+}
+
+std::optional<MappedPage> AddressSpace::detach(Addr input) {
+  const std::optional<MappedPage> page = editor_.find(input);
+  if (!page || editor_.unmap(page->input, kPageShift) != EditStatus::ok) return {};
+  mapped_bytes_ -= std::uint64_t{1} << kPageShift;
+  --pages_[kPageShift];
+  return page;
+}
+
+bool AddressSpace::attach(Addr input, Addr frame, bool dirty) {
+  const Rights rights = dirty || policy_.preset_flags ? kAllRights | kFlags : kAllRights;
+  if (editor_.map(input, {.output = frame, .rights = rights}) != EditStatus::ok) return false;
+  mapped_bytes_ += std::uint64_t{1} << kPageShift;
+  ++pages_[kPageShift];
+  return true;
+}
+
+bool AddressSpace::take_accessed(Addr input) {
+  const std::uint64_t flag = with_flags(*stage_.format, 0, Rights::accessed);
+  while (const std::optional<MappedPage> page = editor_.find(input)) {
+    if (!has(page->rights, Rights::accessed)) return false;
+    std::uint64_t expected = page->leaf;
+    if (store_.compare_and_swap(page->leaf_address, expected, page->leaf & ~flag)) return true;
+  }
+  return false;
 }
 
 Addr NestedStore::translate(Addr address) {

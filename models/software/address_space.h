@@ -6,7 +6,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <utility>
 
 #include "pagoda/base/fault.h"
 #include "pagoda/paging/byte_store.h"
@@ -40,6 +42,8 @@ class AddressSpace {
   };
   /// Makes sure that `input` is mapped, with all rights, and says how.
   Ensured ensure(Addr input);
+  /// Told of each page that ensure() maps.
+  void observe(std::function<void(const MappedPage&)> observer) { observer_ = std::move(observer); }
 
   /// Sets accessed, and dirty if asked, in the leaf for `input`; false if nothing is mapped there.
   bool set_flags(Addr input, bool dirty);
@@ -50,6 +54,14 @@ class AddressSpace {
   /// Removes the page around `input`, giving its frame back; the page it was, or nothing.
   std::optional<MappedPage> remove(Addr input);
 
+  /// Removes the page of 4 KiB at `input`, whose frame its caller keeps; what it was, or nothing.
+  std::optional<MappedPage> detach(Addr input);
+  /// Maps a frame of the caller's at `input`, with all rights; false if there is no memory for tables, or a page there.
+  /// `dirty`: with its dirty flag set.
+  bool attach(Addr input, Addr frame, bool dirty);
+  /// Clears the accessed flag of the page around `input`; whether it was set.
+  bool take_accessed(Addr input);
+
   std::uint64_t mapped_bytes() const { return mapped_bytes_; }
   std::uint64_t pages(unsigned shift) const { return pages_[shift]; }
 
@@ -59,6 +71,7 @@ class AddressSpace {
   ByteStore& store_;
   FrameAllocator& frames_;
   PageTableEditor editor_;
+  std::function<void(const MappedPage&)> observer_;
   std::uint64_t mapped_bytes_ = 0;
   std::array<std::uint64_t, 64> pages_{};
 };
@@ -67,17 +80,24 @@ class AddressSpace {
 /// a page maps it.
 class NestedStore final : public ByteStore {
  public:
-  /// `below` is the store of the space's output.
-  NestedStore(AddressSpace& space, ByteStore& below) : space_(space), below_(below) {}
+  /// `below` is the store of the space's output; `written` is told of addresses before they are written.
+  NestedStore(
+      AddressSpace& space, ByteStore& below, std::function<void(Addr)> written = [](Addr) {})
+      : space_(space), below_(below), written_(std::move(written)) {}
 
   std::uint64_t read(Addr address) override { return below_.read(translate(address)); }
-  void write(Addr address, std::uint64_t value) override { below_.write(translate(address), value); }
+  void write(Addr address, std::uint64_t value) override {
+    const Addr output = translate(address);
+    written_(address);
+    below_.write(output, value);
+  }
 
  private:
   Addr translate(Addr address);
 
   AddressSpace& space_;
   ByteStore& below_;
+  std::function<void(Addr)> written_;
   Addr recent_page_ = 1;  // no page address
   Addr recent_output_ = 0;
 };

@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "pagoda/base/config_builder.h"
+#include "pagoda/base/random.h"
 
 namespace pagoda {
 namespace {
@@ -16,9 +17,7 @@ std::uint64_t mix(std::uint64_t value) {
 }
 
 // A number in [0, 1) that depends on what is asked about only.
-double chance(std::uint64_t seed, std::uint64_t what) {
-  return static_cast<double>(mix(seed ^ mix(what)) >> 11) * 0x1p-53;
-}
+double chance(std::uint64_t seed, std::uint64_t what) { return fraction_of(mix(seed ^ mix(what))); }
 
 constexpr std::uint64_t kRegionSalt = 0x72656769;
 constexpr std::uint64_t kBlockSalt = 0x626c6f63;

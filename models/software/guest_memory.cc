@@ -18,6 +18,16 @@ std::optional<Addr> GuestMemory::frame_of(std::uint64_t page) {
   return frame;
 }
 
+std::optional<std::uint64_t> GuestMemory::page_in(Addr frame) const {
+  const auto known = page_of_frame_.find(frame);
+  return known == page_of_frame_.end() ? std::nullopt : std::optional(known->second);
+}
+
+bool GuestMemory::is_zero(Addr frame) const {
+  const unsigned char* const bytes = bytes_of(frame);
+  return bytes[0] == 0 && std::memcmp(bytes, bytes + 1, kPage - 1) == 0;
+}
+
 PageSet GuestMemory::backed() {
   PageSet set(pages_.count());
   for (const GuestPages::Range& range : pages_.ranges()) {
@@ -36,15 +46,20 @@ PageSet GuestMemory::backed() {
 // Within 4 KiB pieces: no store crosses more than one boundary between pages.
 void GuestMemory::stored(Addr physical, std::uint32_t bytes) {
   const std::uint64_t value = ++stores_;
-  const Addr frame = physical & ~low_mask(kPageShift);
-  const std::uint64_t offset = physical - frame;
-  const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(bytes, kPage - offset));
+  const auto length =
+      static_cast<std::size_t>(std::min<std::uint64_t>(bytes, kPage - (physical & low_mask(kPageShift))));
   std::array<unsigned char, kPage> data;
   for (std::size_t i = 0; i < length; i += sizeof value) {
     std::memcpy(&data[i], &value, std::min(sizeof value, length - i));
   }
+  store(physical, std::span(data).first(length));
+}
+
+void GuestMemory::store(Addr physical, std::span<const unsigned char> bytes) {
+  const Addr frame = physical & ~low_mask(kPageShift);
+  const std::uint64_t offset = physical - frame;
   if (there_ == nullptr) {
-    std::memcpy(memory_.data(physical), data.data(), length);
+    std::memcpy(memory_.data(physical), bytes.data(), bytes.size());
     return witness_.written(frame);
   }
   const auto known = page_of_frame_.find(frame);
@@ -55,8 +70,8 @@ void GuestMemory::stored(Addr physical, std::uint32_t bytes) {
   }
   auto [moved, fresh] = moved_.try_emplace(page);
   if (fresh) std::memcpy(moved->second.data(), memory_.data(frame), kPage);
-  std::memcpy(&moved->second[offset], data.data(), length);
-  there_->write(page, offset, std::span(data).first(length));
+  std::memcpy(&moved->second[offset], bytes.data(), bytes.size());
+  there_->write(page, offset, bytes);
 }
 
 void GuestMemory::written_by_device(Addr physical, std::uint32_t bytes) {

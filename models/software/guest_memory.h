@@ -36,11 +36,16 @@ class GuestMemory {
   /// The frame of 4 KiB that holds a page; nothing: the process has not touched it.
   std::optional<Addr> frame_of(std::uint64_t page);
   const unsigned char* bytes_of(Addr frame) const { return memory_.data(frame); }
+  /// What page the frame holds, as far as frame_of() or backed() have been asked for it.
+  std::optional<std::uint64_t> page_in(Addr frame) const;
+  bool is_zero(Addr frame) const;
   /// All pages that have frames; looks at the tables.
   PageSet backed();
 
   /// A program has stored so many bytes, a device has written them, at this physical address.
   void stored(Addr physical, std::uint32_t bytes);
+  /// Bytes of the program's own, within a page.
+  void store(Addr physical, std::span<const unsigned char> bytes);
   void written_by_device(Addr physical, std::uint32_t bytes);
 
   /// The process has moved: its memory is there from now on. The other machine's memory outlives this.

@@ -92,10 +92,15 @@ IoDomain& IoDriver::share(AddressSpace& space, const IoGuest* guest) {
 }
 
 IoDomain& IoDriver::mirror(AddressSpace& process) {
-  require_iommu_format(process.stage().format, process.stage().format->name());
-  Stage stage = IoDomain::make_stage(*process.stage().format, store_, frames_);
-  stage.controls = process.stage().controls;
-  return add_domain(IoDomain::Kind::mirrored, stage, &process, nullptr);
+  return mirror(process, std::string(process.stage().format->name()));
+}
+
+IoDomain& IoDriver::mirror(AddressSpace& space, const std::string& format_name) {
+  const PageFormat* const format = find_page_format(format_name);
+  require_iommu_format(format, format_name);
+  Stage stage = IoDomain::make_stage(*format, store_, frames_);
+  if (format == space.stage().format) stage.controls = space.stage().controls;
+  return add_domain(IoDomain::Kind::mirrored, stage, &space, nullptr);
 }
 
 void IoDriver::start_of_simulation() {
@@ -272,10 +277,6 @@ std::uint64_t IoDriver::structure_bytes() const {
   for (const auto& domain : domains_) bytes += domain->table_bytes();
   for (const auto& [id, device] : devices_) bytes += device.frames ? device.frames->bytes() : 0;
   return bytes;
-}
-
-void IoDriver::rethrow_failure() const {
-  if (failure_) std::rethrow_exception(failure_);
 }
 
 void IoDriver::visit_stats(StatVisitor& v) {

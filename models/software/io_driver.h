@@ -24,13 +24,13 @@
 #pragma once
 
 #include <array>
-#include <exception>
 #include <map>
 #include <memory>
 
 #include <tlm_utils/simple_initiator_socket.h>
 
 #include "pagoda/base/probe.h"
+#include "pagoda/base/thread_failure.h"
 #include "pagoda/software/io_commands.h"
 #include "pagoda/software/io_directories.h"
 #include "pagoda/software/io_domain.h"
@@ -80,6 +80,7 @@ class IoDriver : public Module {
   IoDomain& share(AddressSpace& space, const IoGuest* guest = nullptr);
   /// Tables of its own that say what a process's do, as far as process_changed() is told of changes.
   IoDomain& mirror(AddressSpace& process);
+  IoDomain& mirror(AddressSpace& space, const std::string& format_name);
 
   void attach(std::uint32_t device_id, IoDomain& domain, const IoDeviceOptions& options = {});
   /// One process of an attached device that has a process directory; its guest, if any, is that of the device.
@@ -120,7 +121,7 @@ class IoDriver : public Module {
   std::uint64_t structure_bytes() const;
   const std::map<IommuCause, std::uint64_t>& faults() const { return faults_by_cause_; }
   /// Throws what ended one of the driver's threads early, if anything did.
-  void rethrow_failure() const;
+  void rethrow_failure() const { failure_.rethrow(); }
 
   void visit_stats(StatVisitor& visitor) override;
   void visit_probes(ProbeVisitor& visitor) override;
@@ -152,17 +153,6 @@ class IoDriver : public Module {
   ProcessContext process_context(const Device& device, const IoDomain& domain) const;
   void write_device(std::uint32_t device_id);
   void remove_user(IoDomain& domain, const IoUser& user);
-  template <class Work>
-  void run_thread(Work work) {
-    try {
-      work();
-    } catch (const sc_core::sc_unwind_exception&) {
-      throw;  // the kernel ends this thread
-    } catch (...) {
-      failure_ = std::current_exception();
-      sc_core::sc_stop();
-    }
-  }
 
   // Invalidations and buffers (io_driver_buffers.cc).
   std::vector<IommuCommand> invalidation(const IoDomain& domain, Addr first, std::uint64_t bytes, unsigned page_shift);
@@ -230,7 +220,7 @@ class IoDriver : public Module {
   std::function<void(const FaultRecord&)> fault_observer_;
   std::map<PageGroup, PageResponse> open_groups_;
   std::map<IommuCause, std::uint64_t> faults_by_cause_;
-  std::exception_ptr failure_;
+  ThreadFailure failure_;
 
   std::uint64_t maps_ = 0, maps_refused_ = 0, unmaps_ = 0, mapped_pages_ = 0, unmapped_pages_ = 0, flushes_ = 0;
   std::uint64_t resting_pages_ = 0, most_resting_pages_ = 0, lost_pages_ = 0;

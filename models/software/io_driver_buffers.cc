@@ -218,7 +218,7 @@ void IoDriver::release(IoDomain& domain, const IoDomain::Resting& resting) {
 }
 
 void IoDriver::flush_on_time() {
-  run_thread([this] {
+  failure_.guard([this] {
     while (true) {
       Ps due = kNever;
       for (const auto& domain : domains_) due = std::min(due, domain->flush_due);

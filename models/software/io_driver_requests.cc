@@ -14,16 +14,17 @@ Ps time_for(std::uint64_t bytes, Bandwidth rate) {
 }  // namespace
 
 void IoDriver::serve_page_requests() {
-  run_thread([this] {
+  failure_.guard([this] {
     if (!capabilities_.ats()) return;
     while (true) {
       const PageRequestRecord request = page_queue_.next();
       if (request.stop_marker()) continue;
       const Ps start = kernel_now();
       ++page_requests_;
+      page_requests_probe_.rise(start);
       respond(request, resolve(request));
       page_request_time_.record(kernel_now() - start);
-      page_requests_probe_.during(start, kernel_now());
+      page_requests_probe_.fall(kernel_now());
     }
   });
 }
@@ -123,7 +124,7 @@ PageResponse IoDriver::make_copy(Addr page) {
 }
 
 void IoDriver::serve_faults() {
-  run_thread([this] {
+  failure_.guard([this] {
     while (true) {
       const FaultRecord record = fault_queue_.next();
       ++faults_;
@@ -134,7 +135,7 @@ void IoDriver::serve_faults() {
 }
 
 void IoDriver::serve_commands() {
-  run_thread([this] {
+  failure_.guard([this] {
     if (config_.completion != IoCompletion::interrupt) return;
     while (true) {
       while (!command_wire_->read()) wait(command_wire_->posedge_event());

@@ -11,10 +11,6 @@
 namespace pagoda {
 namespace {
 
-bool is_zero_page(const unsigned char* page) {
-  return page[0] == 0 && std::memcmp(page, page + 1, kPageBytes - 1) == 0;
-}
-
 double per_second(double amount, Ps time) { return time == 0 ? 0 : amount / to_seconds(time); }
 
 }  // namespace
@@ -38,20 +34,11 @@ void Migration::end_of_elaboration() {
 }
 
 void Migration::execute() {
-  try {
+  failure_.guard([this] {
     run();
     finished_ = kernel_now();
     if (finish_callback_) finish_callback_();
-  } catch (const sc_core::sc_unwind_exception&) {
-    throw;  // the kernel ends this thread
-  } catch (...) {
-    failure_ = std::current_exception();
-    sc_core::sc_stop();
-  }
-}
-
-void Migration::rethrow_failure() const {
-  if (failure_) std::rethrow_exception(failure_);
+  });
 }
 
 void Migration::wait_until(Ps time) {
@@ -144,7 +131,8 @@ bool Migration::no_progress(std::uint64_t dirty) {
   return without_progress_ >= config_.patience;
 }
 
-// What the sources say, and how right those of devices are.
+// What the sources say, and how right those of devices are; and what has been touched for the first time, which whoever
+// maps it knows.
 void Migration::collect(PageSet& dirty) {
   PageSet devices(guest_.pages().count()), processors(guest_.pages().count());
   const std::uint64_t since = std::exchange(moment_, guest_.witness().now());
@@ -155,6 +143,10 @@ void Migration::collect(PageSet& dirty) {
     if (!frame || !guest_.witness().written_by_device_since(*frame, since)) ++device_false_;
   }
   processor_dirty_ += processors.count();
+  const PageSet backed = guest_.backed();
+  for (std::uint64_t page = backed.next(0); page < backed.range(); page = backed.next(page + 1)) {
+    if (!there_->has(page)) dirty.insert(page);
+  }
   dirty |= devices;
   dirty |= processors;
 }
@@ -178,13 +170,12 @@ Migration::Outcome Migration::send_page(std::uint64_t page, Addr frame, bool lim
   Ps start = std::max(place, kernel_now());
   if (limited) start = std::max(start, next_send_);
   wait_until(start);
-  const unsigned char* const bytes = guest_.bytes_of(frame);
   const Ps read = port_.access(frame, kPageBytes, AccessKind::read, start);
   guest_.witness().copied(frame);
-  const bool zero = config_.zero_pages && is_zero_page(bytes);
+  const bool zero = config_.zero_pages && guest_.is_zero(frame);
   const std::uint64_t message = config_.page_header.count + (zero ? 1 : kPageBytes);
   if (zero) ++zero_pages_;
-  const bool stored = there_->store(page, ReceivedMemory::ConstPageBytes(bytes, kPageBytes));
+  const bool stored = there_->store(page, ReceivedMemory::ConstPageBytes(guest_.bytes_of(frame), kPageBytes));
   const NetworkLink::Delivery delivery = link_.send(message, read);
   ++pages_;
   sent_bytes_ += message;

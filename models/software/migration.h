@@ -16,7 +16,6 @@
 // Expected downtime of n dirty pages: n x (4096 + header) / bandwidth of the round before, as QEMU has it.
 #pragma once
 
-#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -26,6 +25,7 @@
 
 #include "pagoda/base/module.h"
 #include "pagoda/base/probe.h"
+#include "pagoda/base/thread_failure.h"
 #include "pagoda/interconnect/network_link.h"
 #include "pagoda/software/dirty_source.h"
 #include "pagoda/software/guest_memory.h"
@@ -77,7 +77,7 @@ class Migration : public Module {
   Outcome outcome() const { return outcome_; }
   Ps end_time() const { return finished_; }
   double part_done() const;
-  void rethrow_failure() const;
+  void rethrow_failure() const { failure_.rethrow(); }
 
   void visit_stats(StatVisitor& visitor) override;
   void visit_probes(ProbeVisitor& visitor) override;
@@ -117,7 +117,7 @@ class Migration : public Module {
   std::unique_ptr<ReceivedMemory> there_;
   std::vector<DirtySource*> sources_;
   std::function<void()> finish_callback_;
-  std::exception_ptr failure_;
+  ThreadFailure failure_;
   Outcome outcome_ = Outcome::none;
 
   // Of the attempt under way.

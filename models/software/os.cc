@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "pagoda/base/error.h"
-#include "pagoda/paging/leaf_scan.h"
+#include "pagoda/base/random.h"
 
 namespace pagoda {
 namespace {
@@ -26,13 +26,14 @@ Addr memory_begin(const PhysicalMemory& memory) { return std::max(memory.base(),
 double page_chance(std::uint64_t seed, Addr page) {
   std::uint64_t value = (page >> kPageShift) * 0x9e3779b97f4a7c15 + seed;
   value = (value ^ value >> 32) * 0xd6e8feb86659fd93;
-  return static_cast<double>((value ^ value >> 32) >> 11) * 0x1p-53;
+  return fraction_of(value ^ value >> 32);
 }
 
 }  // namespace
 
 Os::Os(const sc_core::sc_module_name& name, const OsConfig& config, const std::vector<HypervisorConfig>& hypervisors,
-       PhysicalMemory& memory, std::uint64_t seed, const TablePlacement& tables)
+       PhysicalMemory& memory, std::uint64_t seed, const TablePlacement& tables,
+       const std::vector<FrameRange>& for_devices)
     : Module(name),
       config_(validated(config, this->name())),
       seed_(seed),
@@ -51,10 +52,12 @@ Os::Os(const sc_core::sc_module_name& name, const OsConfig& config, const std::v
     machine.space = std::make_unique<AddressSpace>(format, controls_for(format, machine.config.flags),
                                                    policy_for(machine.config.page_size, machine.config.flags), *store,
                                                    *frames, is_last ? frames_for_tables(0) : nullptr);
-    machine.store = std::make_unique<NestedStore>(*machine.space, *store);
+    machine.store = std::make_unique<NestedStore>(*machine.space, *store, [this, i](Addr address) {
+      written_by_software({SpaceId::Kind::machine, i}, address);
+    });
     const FrameConfig& guest_frames = i == 0 ? config.frames : hypervisors[i - 1].frames;
-    machine.frames =
-        std::make_unique<FrameAllocator>(guest_frames, kReservedLow, machine.config.memory.count, seed + i + 1);
+    machine.frames = std::make_unique<FrameAllocator>(guest_frames, kReservedLow, machine.config.memory.count,
+                                                      seed + i + 1, is_last ? for_devices : std::vector<FrameRange>{});
     store = machine.store.get();
     frames = machine.frames.get();
   }
@@ -85,30 +88,48 @@ Os::ProcessId Os::create_process() {
 }
 
 void Os::assign(Processor& processor, ProcessId id) {
-  Process& process = processes_[id];
-  process.processors.push_back(&processor);
-  MmuContext context;
-  context.stages.push_back(process.space->stage());
-  for (const Machine& machine : machines_) context.stages.push_back(machine.space->stage());
-  context.tag = {process.asid, machines_.empty() ? 0u : 1u};
-  processor.mmu().set_context(std::move(context));
+  processes_[id].processors.push_back(&processor);
+  processors_.push_back(&processor);
+  processor.mmu().set_context(registers_of(id), processor.mmu_context());
 }
 
-Os::Process& Os::process_of(const Processor& processor) {
-  for (Process& process : processes_) {
-    if (std::find(process.processors.begin(), process.processors.end(), &processor) != process.processors.end()) {
-      return process;
-    }
+MmuContext Os::registers_of(ProcessId id) const {
+  MmuContext context;
+  context.stages.push_back(processes_[id].space->stage());
+  for (const Machine& machine : machines_) context.stages.push_back(machine.space->stage());
+  context.tag = {processes_[id].asid, machines_.empty() ? 0u : 1u};
+  return context;
+}
+
+Os::ProcessId Os::process_on(const Processor& processor) const {
+  for (ProcessId id = 0; id < processes_.size(); ++id) {
+    const std::vector<Processor*>& all = processes_[id].processors;
+    if (std::find(all.begin(), all.end(), &processor) != all.end()) return id;
   }
   throw std::logic_error("a processor without a process");
 }
 
-void Os::premap(ProcessId id, Addr address, std::uint64_t bytes) {
+AddressSpace& Os::space(SpaceId id) {
+  return id.kind == SpaceId::Kind::process ? *processes_[id.index].space : *machines_[id.index].space;
+}
+
+void Os::observe_writable(SpaceId id, std::function<void(const MappedPage&)> observer) {
+  observed_ = id;
+  writable_observer_ = std::move(observer);
+  space(id).observe(writable_observer_);
+}
+
+const std::vector<Processor*>& Os::processors_of(SpaceId id) const {
+  return id.kind == SpaceId::Kind::process ? processes_[id.index].processors : processors_;
+}
+
+void Os::premap(SpaceId id, Addr address, std::uint64_t bytes) {
   const Addr last = address + bytes - 1;
   for (Addr page = address & ~low_mask(kPageShift);;) {
-    const AddressSpace::Ensured ensured = touch(processes_[id], page);
+    const AddressSpace::Ensured ensured = touch(id, page);
     if (ensured.outcome == Mapped::out_of_range) {
-      throw UserError(fmt::format("address {:#x} lies outside what {} translates", page, config_.format));
+      throw UserError(
+          fmt::format("address {:#x} lies outside what {} translates", page, space(id).stage().format->name()));
     }
     if (ensured.outcome == Mapped::out_of_memory) {
       throw UserError("the modelled memory is too small for what the program touches");
@@ -117,6 +138,15 @@ void Os::premap(ProcessId id, Addr address, std::uint64_t bytes) {
     if (end >= last) break;
     page = end + 1;
   }
+}
+
+AddressSpace::Ensured Os::touch(SpaceId id, Addr address) {
+  if (id.kind == SpaceId::Kind::process) return touch(processes_[id.index], address);
+  const AddressSpace::Ensured ensured = machines_[id.index].space->ensure(address);
+  if (ensured.outcome == Mapped::mapped && id.index + 1 < machines_.size()) {
+    back(id.index + 1, ensured.page.output, std::uint64_t{1} << ensured.page.page_shift);
+  }
+  return ensured;
 }
 
 // Maps the page at `address` and, where hypervisors do so beforehand, what lies below it.
@@ -147,12 +177,13 @@ void Os::back(std::size_t hypervisor, Addr address, std::uint64_t bytes) {
 FaultHandler::Outcome Os::handle_fault(Processor& processor, const Fault& fault, Ps at) {
   faults_probe_.count(at);
   if (fault.stage == 0) return handle_process_fault(processor, fault, at);
-  if (fault.stage <= machines_.size()) return handle_machine_fault(fault.stage - 1u, fault, at);
+  if (fault.stage <= machines_.size()) return handle_machine_fault(processor, fault.stage - 1u, fault, at);
   return {};
 }
 
 FaultHandler::Outcome Os::handle_process_fault(Processor& processor, const Fault& fault, Ps at) {
   Process& process = process_of(processor);
+  const SpaceId id = space_of(static_cast<ProcessId>(&process - processes_.data()));
   switch (fault.cause) {
     case FaultCause::not_present: {
       if (is_held(process, fault.virtual_address)) {
@@ -173,31 +204,32 @@ FaultHandler::Outcome Os::handle_process_fault(Processor& processor, const Fault
     case FaultCause::dirty_flag:
       ++flag_faults_;
       if (!process.space->set_flags(fault.virtual_address, fault.access == AccessKind::write)) return {};
-      return {true, drop(process, {fault.virtual_address}, processor, at + config_.minor_fault.ps)};
-    case FaultCause::permission: {
-      const std::optional<MappedPage> page = process.space->editor().find(fault.virtual_address);
-      return page ? lift_protection(processor, process, *page, fault, at) : Outcome{};
-    }
+      return {true, drop(id, {fault.virtual_address}, processor, at + config_.minor_fault.ps)};
+    case FaultCause::permission:
+      if (fault.access != AccessKind::write || !lift_protection(id, fault.virtual_address)) return {};
+      return {true, drop(id, {fault.virtual_address}, processor, at + config_.minor_fault.ps)};
     default: return {};
   }
 }
 
-// A store to a write-protected page: all pages are the program's to write, so the protection goes.
-FaultHandler::Outcome Os::lift_protection(Processor& processor, Process& process, const MappedPage& page,
-                                          const Fault& fault, Ps at) {
-  if (fault.access != AccessKind::write) return {};
-  if (has(page.rights, Rights::write)) {
+// For a store to a write-protected page: all pages are the program's to write, so the protection goes. False if there is
+// no such page.
+bool Os::lift_protection(SpaceId id, Addr address) {
+  PageTableEditor& editor = space(id).editor();
+  const std::optional<MappedPage> page = editor.find(address);
+  if (!page) return false;
+  if (has(page->rights, Rights::write)) {
     ++spurious_faults_;
-  } else {
-    ++protection_faults_;
-    const EditStatus status = process.space->editor().protect(page.input, page.page_shift, page.rights | Rights::write);
-    if (status != EditStatus::ok) return {};
-    if (write_observer_) write_observer_(static_cast<ProcessId>(&process - processes_.data()), page);
+    return true;
   }
-  return {true, drop(process, {page.input}, processor, at + config_.minor_fault.ps)};
+  ++protection_faults_;
+  if (editor.protect(page->input, page->page_shift, page->rights | Rights::write) != EditStatus::ok) return false;
+  if (writable_observer_ && id == observed_) writable_observer_(*page);
+  return true;
 }
 
-FaultHandler::Outcome Os::handle_machine_fault(std::size_t hypervisor, const Fault& fault, Ps at) {
+FaultHandler::Outcome Os::handle_machine_fault(Processor& processor, std::size_t hypervisor, const Fault& fault,
+                                               Ps at) {
   Machine& machine = machines_[hypervisor];
   ++machine_faults_;
   Ps cost = machine.config.exit.ps + machine.config.minor_fault.ps;
@@ -217,6 +249,15 @@ FaultHandler::Outcome Os::handle_machine_fault(std::size_t hypervisor, const Fau
       if (!machine.space->set_flags(fault.stage_address, write)) return {};
       return {true, at + cost};
     }
+    case FaultCause::permission: {
+      // Accesses to tables of earlier stages may count as stores (Intel SDM vol. 3, 29.3.5).
+      const bool store = fault.access == AccessKind::write || fault.table != TableAccess::none;
+      if (!store || !lift_protection({SpaceId::Kind::machine, hypervisor}, fault.stage_address)) return {};
+      // The violation has dropped what this core knew of the guest-physical address (Intel SDM vol. 3, 29.4.3.1).
+      const TlbInvalidation dropped{
+          .address = fault.virtual_address, .vmid = 1, .later_stages = true, .later_address = fault.stage_address};
+      return {true, processor.mmu().invalidate(dropped, at + cost)};
+    }
     default: return {};
   }
 }
@@ -232,122 +273,6 @@ Ps Os::first_touch_cost(Addr address, unsigned page_shift) {
     ++minor_faults_;
   }
   return cost;
-}
-
-Ps Os::unmap(ProcessId id, Addr address, std::uint64_t count, Processor& initiator, Ps at) {
-  Process& process = processes_[id];
-  std::vector<Addr> pages;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const std::optional<MappedPage> page = process.space->remove(address);
-    if (page) pages.push_back(page->input);
-    address = page ? page->input + low_mask(page->page_shift) + 1 : address + (Addr{1} << kPageShift);
-  }
-  unmapped_ += pages.size();
-  return shoot_down(process, pages, initiator, at);
-}
-
-Ps Os::write_protect(ProcessId id, Addr address, std::uint64_t count, Processor& initiator, Ps at) {
-  Process& process = processes_[id];
-  PageTableEditor& editor = process.space->editor();
-  std::vector<Addr> pages;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const std::optional<MappedPage> page = editor.find(address);
-    if (const std::optional<Addr> input = protect(editor, page)) pages.push_back(*input);
-    address = page ? page->input + low_mask(page->page_shift) + 1 : address + (Addr{1} << kPageShift);
-  }
-  protected_ += pages.size();
-  return shoot_down(process, pages, initiator, at);
-}
-
-Ps Os::write_protect(ProcessId id, const std::vector<Addr>& addresses, Processor& initiator, Ps at) {
-  Process& process = processes_[id];
-  PageTableEditor& editor = process.space->editor();
-  std::vector<Addr> pages;
-  for (const Addr address : addresses) {
-    if (const std::optional<Addr> input = protect(editor, editor.find(address))) pages.push_back(*input);
-  }
-  protected_ += pages.size();
-  return shoot_down(process, pages, initiator, at);
-}
-
-// The page's first address, if this has made it read-only.
-std::optional<Addr> Os::protect(PageTableEditor& editor, const std::optional<MappedPage>& page) {
-  if (!page || !has(page->rights, Rights::write)) return std::nullopt;
-  const EditStatus status = editor.protect(page->input, page->page_shift, page->rights & ~Rights::write);
-  return status == EditStatus::ok ? std::optional(page->input) : std::nullopt;
-}
-
-Os::DirtyScan Os::collect_dirty(ProcessId id, Addr address, std::uint64_t bytes,
-                                const std::function<void(Addr, unsigned)>& found, Processor& initiator, Ps at) {
-  Process& process = processes_[id];
-  const Stage& stage = process.space->stage();
-  ByteStore& store = process.space->store();
-  std::vector<Addr> pages;
-  const std::uint64_t entries = scan_leaves(stage, store, address, address + bytes, [&](const ScannedLeaf& leaf) {
-    if (!clear_dirty(*stage.format, store, leaf)) return;
-    pages.push_back(leaf.input);
-    found(leaf.input, leaf.shift);
-  });
-  return {shoot_down(process, pages, initiator, at), entries};
-}
-
-bool Os::is_held(const Process& process, Addr address) {
-  return std::any_of(process.held.begin(), process.held.end(),
-                     [address](const MappedPage& page) { return (address ^ page.input) >> page.page_shift == 0; });
-}
-
-Ps Os::hold(ProcessId id, Addr address, std::uint64_t bytes, Ps until, Processor& initiator, Ps at) {
-  Process& process = processes_[id];
-  PageTableEditor& editor = process.space->editor();
-  process.held_until = until;
-  std::vector<Addr> pages;
-  for (Addr next = address; next - address < bytes;) {
-    const std::optional<MappedPage> page = editor.find(next);
-    if (page && editor.unmap(page->input, page->page_shift) == EditStatus::ok) {
-      process.held.push_back(*page);
-      pages.push_back(page->input);
-    }
-    next = page ? page->input + low_mask(page->page_shift) + 1 : next + (Addr{1} << kPageShift);
-  }
-  return shoot_down(process, pages, initiator, at);
-}
-
-void Os::release(ProcessId id) {
-  Process& process = processes_[id];
-  for (const MappedPage& page : process.held) {
-    const EditStatus status = process.space->editor().map(
-        page.input,
-        {.output = page.output, .page_shift = page.page_shift, .rights = page.rights, .memory_type = page.memory_type});
-    if (status != EditStatus::ok) throw std::logic_error("a page that was held cannot be mapped again");
-  }
-  process.held.clear();
-}
-
-// One core forgets pages of a process; returns when it has.
-Ps Os::drop(Process& process, const std::vector<Addr>& pages, Processor& processor, Ps at) {
-  TlbInvalidation what{.asid = process.asid};
-  if (pages.size() > config_.shootdown.full_flush_above) return processor.mmu().invalidate(what, at);
-  for (const Addr page : pages) {
-    what.address = page;
-    at = processor.mmu().invalidate(what, at);
-  }
-  return at;
-}
-
-Ps Os::shoot_down(Process& process, const std::vector<Addr>& pages, Processor& initiator, Ps at) {
-  if (pages.empty()) return at;
-  ++shootdowns_;
-  Ps done = drop(process, pages, initiator, at);
-  for (Processor* other : process.processors) {
-    if (other == &initiator) continue;
-    ++interrupts_sent_;
-    const Ps arrives = at + config_.shootdown.ipi.ps;
-    const Ps invalidating = drop(process, pages, *other, 0);
-    done = std::max(done, other->interrupt(arrives, config_.shootdown.handler.ps + invalidating));
-  }
-  shootdown_latency_.record(done - at);
-  shootdown_probe_.during(at, done);
-  return done;
 }
 
 void Os::churn() {

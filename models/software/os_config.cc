@@ -51,7 +51,12 @@ const ConfigInfo& ShootdownConfig::config_info() {
           .field("handler", &ShootdownConfig::handler,
                  "interrupt entry, exit and acknowledgement; invalidations come on top")
           .field("full_flush_above", &ShootdownConfig::full_flush_above,
-                 "more pages than this are dropped with the whole address space", in_range(0, 1 << 20));
+                 "more pages than this are dropped with the whole address space", in_range(0, 1 << 20))
+          .field("broadcast", &ShootdownConfig::broadcast,
+                 "one instruction has all cores forget a translation (Power, Arm), without interrupts")
+          .field("broadcast_latency", &ShootdownConfig::broadcast_latency,
+                 "until all have answered, beyond the invalidation itself",
+                 in_range(Duration{0}, Duration{kMillisecond}));
   return info;
 }
 

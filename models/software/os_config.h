@@ -11,6 +11,8 @@
 // - Major fault 77 us: typical 4 KiB read of an Intel SSD DC P4510 (product brief).
 // - Shootdown IPI 1.3 us and handler 1.3 us: an IPI and its acknowledgement take about 2.7 us on two sockets (Kumar et
 //   al., "LATR: lazy translation coherence", ASPLOS 2018).
+// - Broadcast 500 ns: a round figure for an invalidation that all cores carry out in hardware (Power tlbie and tlbsync,
+//   Arm TLBI of the inner shareable domain), from issue to completion.
 // - VM exit 250 ns: 784 cycles there and back at 3.1 GHz on Sandy Bridge (Agesen et al., "Software techniques for
 //   avoiding hardware virtualization exits", USENIX ATC 2012).
 #pragma once
@@ -52,6 +54,8 @@ struct ShootdownConfig {
   Duration ipi{1'300'000};
   Duration handler{1'300'000};
   std::uint32_t full_flush_above = 33;  ///< Linux tlb_single_page_flush_ceiling
+  bool broadcast = false;
+  Duration broadcast_latency{500 * kNanosecond};
 
   static const ConfigInfo& config_info();
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pagoda/base/error.h"
+#include "pagoda/paging/leaf_scan.h"
 #include "pagoda/software/software_time.h"
 
 namespace pagoda {
@@ -30,17 +31,17 @@ void ProcessorFlags::collect(PageSet& dirty) {
   for (const GuestPages::Range& range : pages_.ranges()) {
     const Ps start = kernel_now();
     const auto found = [&](Addr first, unsigned shift) { add_pages(pages_, first, shift, dirty); };
-    const Os::DirtyScan scan = os_.collect_dirty(process_, range.base, range.bytes(), found, initiator_, start);
+    const Os::DirtyScan scan = os_.collect_dirty(space_, range.base, range.bytes(), found, initiator_, start);
     initiator_.interrupt(start, scan.done - start);
     spend_until(scan.done + scan.entries * per_entry_.ps);
   }
 }
 
-ProcessorFaults::ProcessorFaults(Os& os, Os::ProcessId process, Processor& initiator, const GuestPages& pages,
+ProcessorFaults::ProcessorFaults(Os& os, SpaceId space, Processor& initiator, const GuestPages& pages,
                                  Duration per_entry)
-    : os_(os), process_(process), initiator_(initiator), pages_(pages), per_entry_(per_entry), noted_(pages.count()) {
-  os.observe_writes([this](Os::ProcessId whose, const MappedPage& page) {
-    if (whose != process_ || !noting_) return;
+    : os_(os), space_(space), initiator_(initiator), pages_(pages), per_entry_(per_entry), noted_(pages.count()) {
+  os.observe_writable(space, [this](const MappedPage& page) {
+    if (!noting_) return;
     add_pages(pages_, page.input, page.page_shift, noted_);
     unprotected_.push_back(page.input);
   });
@@ -48,7 +49,7 @@ ProcessorFaults::ProcessorFaults(Os& os, Os::ProcessId process, Processor& initi
 
 void ProcessorFaults::protect(const std::vector<Addr>& pages) {
   const Ps start = kernel_now();
-  const Ps done = os_.write_protect(process_, pages, initiator_, start);
+  const Ps done = os_.write_protect(space_, pages, initiator_, start);
   initiator_.interrupt(start, done - start);
   spend_until(done + pages.size() * per_entry_.ps);
 }
@@ -58,12 +59,10 @@ void ProcessorFaults::begin() {
   noted_ = PageSet(pages_.count());
   unprotected_.clear();
   std::vector<Addr> mapped;
+  AddressSpace& space = os_.space(space_);
   for (const GuestPages::Range& range : pages_.ranges()) {
-    for (Addr page = range.base; page < range.end();) {
-      const std::optional<MappedPage> found = os_.space(process_).editor().find(page);
-      if (found) mapped.push_back(found->input);
-      page = found ? found->input + (Addr{1} << found->page_shift) : page + kPageBytes;
-    }
+    scan_leaves(space.stage(), space.store(), range.base, range.end(),
+                [&](const ScannedLeaf& leaf) { mapped.push_back(leaf.input); });
   }
   protect(mapped);
 }
@@ -96,12 +95,6 @@ void AllPages::collect(PageSet& dirty) {
   for (const GuestPages::Range& range : ranges_.ranges()) {
     for (Addr page = range.base; page < range.end(); page += kPageBytes) add_pages(pages_, page, kPageShift, dirty);
   }
-}
-
-void NotedPages::note(Addr address, std::uint64_t bytes) {
-  const Addr last = address + bytes - 1;
-  for (Addr page = address & ~(kPageBytes - 1); page <= last; page += kPageBytes)
-    add_pages(pages_, page, kPageShift, noted_);
 }
 
 void NotedPages::collect(PageSet& dirty) { dirty |= std::exchange(noted_, PageSet(pages_.count())); }

@@ -1,6 +1,6 @@
 // The means of system software to learn which pages were written, beside a device's own log (device_log.h).
 //
-//   ProcessorFlags   dirty flags in the process's page tables: scanned and cleared, TLBs are shot down
+//   ProcessorFlags   dirty flags in its page tables: scanned and cleared, TLBs are shot down
 //   ProcessorFaults  write protection: the first store to each page faults and is noted
 //   IommuFlags       dirty flags in the tables of a device, which the IOMMU sets: scanned and cleared, IOTLB and the
 //                    device's own translations are invalidated
@@ -25,8 +25,8 @@ class ProcessorFlags final : public DirtySource {
  public:
   /// `per_entry`: software's time to look at an entry. `initiator`: whose TLB is flushed first, and who interrupts the
   /// others.
-  ProcessorFlags(Os& os, Os::ProcessId process, Processor& initiator, const GuestPages& pages, Duration per_entry)
-      : os_(os), process_(process), initiator_(initiator), pages_(pages), per_entry_(per_entry) {}
+  ProcessorFlags(Os& os, SpaceId space, Processor& initiator, const GuestPages& pages, Duration per_entry)
+      : os_(os), space_(space), initiator_(initiator), pages_(pages), per_entry_(per_entry) {}
 
   bool of_devices() const override { return false; }
   void begin() override;
@@ -35,7 +35,7 @@ class ProcessorFlags final : public DirtySource {
 
  private:
   Os& os_;
-  Os::ProcessId process_;
+  SpaceId space_;
   Processor& initiator_;
   const GuestPages& pages_;
   Duration per_entry_;
@@ -43,7 +43,7 @@ class ProcessorFlags final : public DirtySource {
 
 class ProcessorFaults final : public DirtySource {
  public:
-  ProcessorFaults(Os& os, Os::ProcessId process, Processor& initiator, const GuestPages& pages, Duration per_entry);
+  ProcessorFaults(Os& os, SpaceId space, Processor& initiator, const GuestPages& pages, Duration per_entry);
 
   bool of_devices() const override { return false; }
   void begin() override;
@@ -54,7 +54,7 @@ class ProcessorFaults final : public DirtySource {
   void protect(const std::vector<Addr>& pages);
 
   Os& os_;
-  Os::ProcessId process_;
+  SpaceId space_;
   Processor& initiator_;
   const GuestPages& pages_;
   Duration per_entry_;
@@ -102,8 +102,8 @@ class NotedPages final : public DirtySource {
  public:
   explicit NotedPages(const GuestPages& pages) : pages_(pages), noted_(pages.count()) {}
 
-  /// Software has written these bytes on a device's behalf.
-  void note(Addr address, std::uint64_t bytes);
+  /// Software has written to the page on a device's behalf.
+  void note(std::uint64_t page) { noted_.insert(page); }
   bool of_devices() const override { return true; }
   void begin() override { noted_ = PageSet(pages_.count()); }
   void collect(PageSet& dirty) override;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "pagoda/base/error.h"
+#include "pagoda/mmu/mmu.h"
 
 namespace pagoda {
 namespace {
@@ -13,6 +14,9 @@ namespace {
 constexpr std::size_t kBatch = 256;
 // A fault is handled and the access tried again; a handler that never succeeds is a mistake in the platform.
 constexpr unsigned kMaxAttempts = 16;
+
+// Leaves a program that its system software has ended.
+struct ProgramEnds {};
 
 // Whether data accesses are likely to find the same line.
 bool stays(const Access& access, const Access& next) {
@@ -45,6 +49,11 @@ void Core::run(std::unique_ptr<AccessSource> program, Mmu& mmu, FaultHandler& ha
   handler_ = &handler;
 }
 
+void Core::join(SmtThread& thread) {
+  thread_ = &thread;
+  timing_.share(thread);
+}
+
 void Core::call_after(std::uint64_t accesses, std::function<void()> callback) {
   call_at_ = accesses;
   callback_ = std::move(callback);
@@ -57,29 +66,27 @@ void Core::end_of_elaboration() {
 }
 
 void Core::execute() {
-  try {
+  failure_.guard([this] {
     std::array<Access, kBatch> batch;
+    if (thread_ != nullptr) {
+      thread_->begin();
+      timing_.stall_until(kernel_now());
+    }
     begin_quantum();
-    if (program_) {
-      while (const std::size_t count = program_->fill(batch)) {
+    try {
+      while (const std::size_t count = program_ ? program_->fill(batch) : 0) {
         execute(std::span(batch).first(count));
       }
+    } catch (const ProgramEnds&) {  // NOLINT(bugprone-empty-catch): that is all
     }
     end_time_ = std::max(end_time_, timing_.drained());
+    if (thread_ != nullptr) thread_->quiet(end_time_);
     if (end_time_ > kernel_now()) wait(delay_until(end_time_));
+    if (thread_ != nullptr) thread_->end();
     elapsed_ += end_time_ - std::min(end_time_, elapsed_until_);
     elapsed_until_ = end_time_;
     if (finish_callback_) finish_callback_();
-  } catch (const sc_core::sc_unwind_exception&) {
-    throw;  // the kernel ends this thread
-  } catch (...) {
-    failure_ = std::current_exception();
-    sc_core::sc_stop();
-  }
-}
-
-void Core::rethrow_failure() const {
-  if (failure_) std::rethrow_exception(failure_);
+  });
 }
 
 void Core::execute(std::span<const Access> batch) {
@@ -159,6 +166,7 @@ void Core::execute_store(const Access& access) {
 [[gnu::noinline]] Ps Core::perform(AccessKind kind, const Access& access, Ps at, Downlink& below) {
   Ps latency = 0;
   for (unsigned attempt = 1;; ++attempt) {
+    if (thread_ != nullptr) mmu_->select(thread_->number());
     request_.address = access.address;
     request_.bytes = access.size;
     request_.info.access = kind;
@@ -174,6 +182,9 @@ void Core::execute_store(const Access& access) {
       return answer.done;
     }
     at = resolve(access, answer.done, attempt);
+    if (ended_early_ == 0) continue;
+    if (kind != AccessKind::fetch) latency_.record(latency);  // as far as it came
+    throw ProgramEnds{};
   }
 }
 
@@ -182,8 +193,7 @@ Ps Core::resolve(const Access& access, Ps at, unsigned attempt) {
   const Fault fault = std::exchange(fault_, {});
   ++faults_;
   const Ps entered = at + fault_entry_;
-  const FaultHandler::Outcome outcome =
-      attempt < kMaxAttempts ? handler_->handle_fault(*this, fault, entered) : FaultHandler::Outcome{};
+  const FaultHandler::Outcome outcome = attempt < kMaxAttempts ? handle(fault, entered) : FaultHandler::Outcome{};
   if (!outcome.resolved) {
     throw UserError(fmt::format("{}: the {} of address {:#x} cannot be carried out: {} (stage {}, level {})", name(),
                                 to_string(access.kind), access.address, to_string(fault.cause), fault.stage,
@@ -191,8 +201,23 @@ Ps Core::resolve(const Access& access, Ps at, unsigned attempt) {
   }
   fault_time_ += outcome.resume - at;
   timing_.stall_until(outcome.resume);
+  if (outcome.ends) ended_early_ = 1;
   if (outcome.sleeps) synchronise();
   return outcome.resume;
+}
+
+// With siblings, a fault is handled at its own time, and the core is shared with its handler.
+FaultHandler::Outcome Core::handle(const Fault& fault, Ps at) {
+  if (thread_ == nullptr) return handler_->handle_fault(*this, fault, at);
+  thread_->quiet(at);
+  if (at > kernel_now()) wait(delay_until(at));
+  thread_->software_begins();
+  FaultHandler::Outcome outcome = handler_->handle_fault(*this, fault, kernel_now());
+  outcome.resume = std::max(outcome.resume, kernel_now());
+  if (outcome.resume > kernel_now()) wait(delay_until(outcome.resume));
+  thread_->software_ends();
+  begin_quantum();
+  return outcome;
 }
 
 Ps Core::interrupt(Ps at, Ps duration) {
@@ -235,8 +260,10 @@ void Core::synchronise() {
   elapsed_ += timing_.now() - std::min(timing_.now(), elapsed_until_);
   elapsed_until_ = std::max(elapsed_until_, timing_.now());
   instructions_probe_.set(timing_.now(), timing_.instructions());
+  if (thread_ != nullptr) thread_->quiet(timing_.now());
   wait(delay_until(timing_.now()));
   begin_quantum();
+  if (paused_) stand_still();  // since then
 }
 
 void Core::begin_quantum() {
@@ -262,6 +289,7 @@ void Core::visit_stats(StatVisitor& v) {
   v.leave();
   v.counter("faults", faults_, kCount, "accesses that faulted and were tried again");
   v.counter("fault_time", fault_time_, kTimeInNs, "time spent on faults");
+  v.counter("ended", ended_early_, kCount, "1 if system software ended the program before its time");
   v.counter("interrupts", interrupts_taken_, kCount, "interrupts taken");
   v.counter("interrupt_time", interrupt_time_, kTimeInNs, "time spent on interrupts");
   v.enter("stall");

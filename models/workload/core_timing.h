@@ -20,9 +20,20 @@
 
 namespace pagoda {
 
+/// Who says when instructions enter, if not the width alone: issue slots that are shared with others.
+class SlotSource {
+ public:
+  virtual ~SlotSource() = default;
+  /// The next `count` instructions, at least one, enter behind what entered last, `used` of which in the cycle that
+  /// began at `entered`: both are told how it is then. May have to wait for what others want.
+  virtual void take(std::uint64_t count, Ps& entered, std::uint32_t& used) = 0;
+};
+
 class CoreTiming {
  public:
   CoreTiming(const CoreConfig& config, Ps period);
+  /// From now on.
+  void share(SlotSource& slots) { shared_ = &slots; }
 
   /// Local time: when the latest instruction entered the window.
   Ps now() const { return entered_; }
@@ -116,6 +127,10 @@ class CoreTiming {
   void take_slots(std::uint64_t count) {
     if (count == 0) return;
     instructions_ += count;
+    if (shared_ != nullptr) [[unlikely]] {
+      shared_->take(count, entered_, entered_this_cycle_);
+      return;
+    }
     std::uint64_t slots = entered_this_cycle_ + count - 1;
     if (slots >= width_) {
       if (slots < 2 * std::uint64_t{width_}) {  // most often: no division
@@ -139,6 +154,7 @@ class CoreTiming {
   std::uint32_t width_;
   std::uint32_t window_;
   Ps period_;
+  SlotSource* shared_ = nullptr;
 
   Ps entered_ = 0;
   std::uint32_t entered_this_cycle_ = 0;

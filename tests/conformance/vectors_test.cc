@@ -12,8 +12,7 @@
 
 #include "pagoda/iommu/conformance/replay_riscv_iommu.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::vectors_test {
 
 std::string unpacked(const std::string& name) {
   std::ifstream file(std::string(PAGODA_SOURCE_DIR) + "/tests/conformance/" + name, std::ios::binary);
@@ -120,5 +119,4 @@ TEST(Vectors, CorruptedOnesAreReported) {
   EXPECT_THAT(result.differing.begin()->second, testing::HasSubstr(": pa expected 1"));
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::vectors_test

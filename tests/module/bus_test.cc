@@ -4,8 +4,7 @@
 #include "pagoda/memory/fixed_memory.h"
 #include "support/bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::bus_test {
 
 using testing::Initiator;
 using testing::Reply;
@@ -173,5 +172,4 @@ TEST_F(BusBench, APlainPayloadIsCarriedToo) {
             10 * kCycle + kMemory + kCycle);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::bus_test

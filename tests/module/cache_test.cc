@@ -4,8 +4,7 @@
 #include "support/bench.h"
 #include "support/waiting_memory.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::cache_test {
 
 using testing::Initiator;
 using testing::Request;
@@ -121,5 +120,4 @@ TEST(CacheWithForeignMemory, TwoInitiatorsMissAtOnceInAMemoryThatWaits) {
   EXPECT_EQ(done[1], kHit + WaitingMemory::kLatency);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::cache_test

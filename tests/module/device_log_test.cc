@@ -7,8 +7,7 @@
 #include "support/bench.h"
 #include "support/host_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::device_log_test {
 
 using testing::HostBench;
 using testing::Script;
@@ -134,5 +133,4 @@ TEST_P(LogBench, WithoutALoggerThereAreNoRegistersOfIt) {
 
 INSTANTIATE_TEST_SUITE_P(Quantum, LogBench, ::testing::Values(0, kMicrosecond));
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::device_log_test

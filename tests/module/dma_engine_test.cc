@@ -12,8 +12,7 @@
 #include "support/host_bench.h"
 #include "support/waiting_memory.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::dma_engine_test {
 
 using testing::HostBench;
 using testing::Script;
@@ -380,5 +379,4 @@ TEST(DmaEngines, AnInvalidationWaitsForARequestThatWaitsInMemory) {
   EXPECT_EQ(answered, traffic.ends[0].at);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::dma_engine_test

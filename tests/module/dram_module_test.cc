@@ -2,8 +2,7 @@
 #include "pagoda/memory/dram.h"
 #include "support/bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::dram_module_test {
 
 using testing::Initiator;
 using testing::Reply;
@@ -193,5 +192,4 @@ TEST_F(RefreshedDram, RefreshesGoOnWithoutRequests) {
   EXPECT_GT(stat("dram.energy.refresh"), 0);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::dram_module_test

@@ -11,8 +11,7 @@
 #include "pagoda/software/bundle_manager.h"
 #include "support/bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::guard_test {
 
 using testing::Initiator;
 
@@ -113,5 +112,4 @@ TEST_F(GuardModule, TablesAreCachedBelowAsAllMemoryIs) {
   EXPECT_EQ(testing::all_stats().number("memory.reads"), 1);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::guard_test

@@ -2,8 +2,7 @@
 #include "pagoda/base/error.h"
 #include "support/io_driver_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::io_driver_control_test {
 
 using testing::ProcessBench;
 using testing::TestDevice;
@@ -278,5 +277,4 @@ TEST_F(ProcessBench, TheTimeToBlockIsThatOfItsSteps) {
   });
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::io_driver_control_test

@@ -5,8 +5,7 @@
 #include "pagoda/base/error.h"
 #include "support/io_driver_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::io_driver_modes_test {
 
 using testing::IoDriverBench;
 using testing::TestDevice;
@@ -243,5 +242,4 @@ INSTANTIATE_TEST_SUITE_P(Formats, Shared,
                          ::testing::Values(Sharing{"sv39", 8, 255}, Sharing{"sv48", 17, 0x1ffff},
                                            Sharing{"x86-64-4", 20, 0xfffff}, Sharing{"sv57", 20, 1}));
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::io_driver_modes_test

@@ -2,8 +2,7 @@
 #include "pagoda/base/error.h"
 #include "support/io_driver_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::io_driver_requests_test {
 
 using testing::ProcessBench;
 using testing::TestDevice;
@@ -128,5 +127,4 @@ TEST_F(ProcessBench, FaultsAreCountedByCause) {
   EXPECT_EQ(stat("driver.faults") + stat("iommu.fault_records_dropped"), 3 + 1 + 1 + 200 + 1);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::io_driver_requests_test

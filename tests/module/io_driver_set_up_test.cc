@@ -2,8 +2,7 @@
 #include "pagoda/base/error.h"
 #include "support/io_driver_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::io_driver_set_up_test {
 
 using testing::IoDriverBench;
 using testing::TestDevice;
@@ -125,5 +124,4 @@ TEST_F(SetUpRules, MessagesAreMasked) {
   }
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::io_driver_set_up_test

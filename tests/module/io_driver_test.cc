@@ -2,8 +2,7 @@
 #include "pagoda/base/error.h"
 #include "support/io_driver_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::io_driver_test {
 
 using testing::IoDriverBench;
 using testing::TestDevice;
@@ -314,5 +313,4 @@ TEST_F(Buffers, AddressesRunOut) {
   });
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::io_driver_test

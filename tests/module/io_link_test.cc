@@ -9,8 +9,7 @@
 #include "pagoda/memory/fixed_memory.h"
 #include "support/bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::io_link_test {
 
 using testing::Initiator;
 using testing::Reply;
@@ -468,5 +467,4 @@ TEST(IoLinkConfig, ImpossibleSizesAreRefused) {
   EXPECT_NO_THROW(validated(IoLinkConfig{}));
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::io_link_test

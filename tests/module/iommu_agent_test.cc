@@ -1,8 +1,7 @@
 // What an IOMMU does by itself: commands in their order and time, what stops them, debug translations.
 #include "module/iommu_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::iommu_agent_test {
 
 using namespace iommu_register;
 using testing::Command;
@@ -407,5 +406,4 @@ TEST_F(IommuBench, WorkStartsWhenTheWriteArrives) {
   EXPECT_EQ(bytes.read64(flag), 1u);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::iommu_agent_test

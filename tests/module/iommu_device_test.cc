@@ -6,8 +6,7 @@
 #include "pagoda/interconnect/io_link.h"
 #include "support/host_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::iommu_device_test {
 
 using namespace iommu_register;
 using testing::Command;
@@ -151,5 +150,4 @@ TEST_P(DeviceBench, NothingIsWrittenToAPageThatWasTakenAway) {
 INSTANTIATE_TEST_SUITE_P(Quanta, DeviceBench, ::testing::Values(0, kMicrosecond),
                          [](const auto& quantum) { return quantum.param == 0 ? "Reference" : "Microsecond"; });
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::iommu_device_test

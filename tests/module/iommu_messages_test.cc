@@ -2,8 +2,7 @@
 // answers, MSIs, interrupts, counters.
 #include "module/iommu_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::iommu_messages_test {
 
 using namespace iommu_register;
 using testing::Command;
@@ -475,5 +474,4 @@ TEST_F(IommuBench, TheCounterOfCyclesOverflowsByItself) {
   EXPECT_EQ(get(kIocountovf, 4), 1u);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::iommu_messages_test

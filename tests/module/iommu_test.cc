@@ -3,8 +3,7 @@
 
 #include "module/iommu_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::iommu_test {
 
 using namespace iommu_register;
 using testing::Dma;
@@ -389,5 +388,4 @@ TEST_F(IommuBench, RequestsForTimeAloneTakeTheSameTime) {
   EXPECT_EQ(take_faults().size(), 1u);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::iommu_test

@@ -3,8 +3,7 @@
 #include "module/iommu_bench.h"
 #include "support/host_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::iommu_waiting_test {
 
 using namespace iommu_register;
 using testing::Command;
@@ -200,5 +199,4 @@ TEST_F(WaitingBench, TurnedOffItWaitsForARequestThatWaitsInMemory) {
   EXPECT_GT(returned, 20 * kMicrosecond);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::iommu_waiting_test

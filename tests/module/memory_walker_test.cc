@@ -10,8 +10,7 @@
 #include "pagoda/paging/page_table_editor.h"
 #include "support/bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::memory_walker_test {
 
 using testing::Initiator;
 using testing::Reply;
@@ -220,5 +219,4 @@ TEST_F(MemoryWalkerTest, ACommandItDoesNotKnowIsRefused) {
   EXPECT_EQ(command.get_response_status(), tlm::TLM_COMMAND_ERROR_RESPONSE);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::memory_walker_test

@@ -10,8 +10,7 @@
 #include "support/bench.h"
 #include "support/host_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::migration_test {
 
 using testing::Script;
 using Outcome = Migration::Outcome;
@@ -312,5 +311,4 @@ TEST(NetworkLink, LosesWhatIsUnderWayWhenItFails) {
   EXPECT_EQ(link.up_again(60 * kMicrosecond), 60 * kMicrosecond);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::migration_test

@@ -9,8 +9,7 @@
 #include "pagoda/paging/page_table_editor.h"
 #include "support/bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::mmu_test {
 
 using testing::Initiator;
 using testing::Reply;
@@ -103,6 +102,33 @@ TEST_F(MmuBench, TheDataComesFromTheTranslatedAddressAndGoesThere) {
   EXPECT_EQ(bytes.read64(0x123456108), 0xbbaau);
   EXPECT_EQ(cpu.debug_read(0x7100, 16).at(9), 0xbb);
   EXPECT_EQ(cpu.debug_read(0x7ff8, 16).size(), 8u) << "the next page is not mapped";
+}
+
+// Two hardware threads on the same address of different processes: each reaches its own page, also out of the TLB.
+TEST_F(MmuBench, EachHardwareThreadHasItsOwnTranslationRegisters) {
+  build(bare_walker());
+  const Stage one = add_stage("x86-64-4");
+  const Stage two = add_stage("x86-64-4");
+  map(one, 0x7000, 0x40000000);
+  map(two, 0x7000, 0x50000000);
+  mmu->set_context({{one}, {.asid = 1}, false});
+  mmu->set_context({{two}, {.asid = 2}, false}, 3);
+  bytes.write64(0x40000000, 111);
+  bytes.write64(0x50000000, 222);
+  for (int round = 0; round < 3; ++round) {
+    mmu->select(0);
+    EXPECT_EQ(cpu.ask({.address = 0x7000, .read_back = true}).data[0], 111);
+    EXPECT_EQ(mmu->context().tag.asid, 1u);
+    mmu->select(3);
+    EXPECT_EQ(cpu.ask({.address = 0x7000, .read_back = true}).data[0], 222);
+    EXPECT_EQ(mmu->context().tag.asid, 2u);
+  }
+  EXPECT_EQ(stat("mmu.walker.walks"), 2) << "both stay in the TLB";
+  mmu->select(0);
+  mmu->set_context({}, 3);
+  EXPECT_TRUE(load(0x7000).ok()) << "the other's registers are left alone";
+  mmu->select(3);
+  EXPECT_EQ(cpu.ask({.address = 0x40000000, .read_back = true}).data[0], 111) << "not translated any more";
 }
 
 TEST_F(MmuBench, WalkCachesLeaveOneReadForANeighbouringPage) {
@@ -417,5 +443,4 @@ TEST_F(MmuBench, CyclicAccessFollowsTheLruClosedForm) {
   EXPECT_EQ(stat("mmu.dtlb.misses"), 16 + 10 * 17);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::mmu_test

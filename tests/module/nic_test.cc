@@ -5,8 +5,7 @@
 
 #include "support/ring_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::nic_test {
 
 using testing::RingBench;
 using testing::Script;
@@ -424,5 +423,4 @@ TEST_P(NicBench, WithoutRealDataTheSameTimePasses) {
 
 INSTANTIATE_TEST_SUITE_P(Quanta, NicBench, ::testing::Values(0, 1'000'000), testing::quantum_name);
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::nic_test

@@ -7,8 +7,7 @@
 #include "pagoda/memory/fixed_memory.h"
 #include "support/bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::os_test {
 
 using testing::Initiator;
 using testing::Reply;
@@ -413,5 +412,4 @@ TEST_P(OsChurn, TakesPagesAwayInTurnAndTheProgramsTimeWithThem) {
 
 INSTANTIATE_TEST_SUITE_P(Kinds, OsChurn, ::testing::Values(ChurnKind::unmap, ChurnKind::protect));
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::os_test

@@ -7,8 +7,7 @@
 #include "support/bench.h"
 #include "support/host_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::page_guard_test {
 
 using testing::Initiator;
 using testing::Script;
@@ -189,5 +188,4 @@ TEST_F(Monitored, WhatIsUnderWayMustEndBeforeARevocationIsComplete) {
   EXPECT_FALSE(monitor.grants().allows(2, kPage << 12, 64, AccessKind::read));
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::page_guard_test

@@ -4,8 +4,7 @@
 #include "support/bench.h"
 #include "support/host_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::rogue_device_test {
 
 using testing::HostBench;
 using testing::Script;
@@ -130,5 +129,4 @@ TEST_F(Rogue, WritesAsOftenAsItIsToldTo) {
   EXPECT_TRUE(std::all_of(host.seen.begin(), host.seen.end(), [](const auto& seen) { return seen.write; }));
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::rogue_device_test

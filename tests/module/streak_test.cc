@@ -14,8 +14,7 @@
 #include "pagoda/workload/core.h"
 #include "support/bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::streak_test {
 
 constexpr Addr kFirst = 0x10000;
 constexpr unsigned kPages = 24;
@@ -217,5 +216,4 @@ INSTANTIATE_TEST_SUITE_P(
              1'000'000}),
     [](const auto& param) { return std::string(param.param.name); });
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::streak_test

@@ -10,8 +10,7 @@
 #include "pagoda/paging/page_table_editor.h"
 #include "support/bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::timed_path_test {
 
 using testing::Initiator;
 using testing::Reply;
@@ -205,5 +204,4 @@ TEST(TimedPath, ControlsThatChangeAreAskedAgain) {
   EXPECT_EQ(chain.cpu.ask(supervisor).fault.cause, FaultCause::permission);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::timed_path_test

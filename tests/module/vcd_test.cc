@@ -9,8 +9,7 @@
 
 #include "pagoda/base/error.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::vcd_test {
 
 using ::testing::HasSubstr;
 
@@ -106,5 +105,4 @@ TEST(Vcd, WhatStandsInTheWayOfASaveFileStays) {
   std::filesystem::remove(save);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::vcd_test

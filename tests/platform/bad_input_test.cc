@@ -6,8 +6,7 @@
 
 #include "platform/program.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::bad_input_test {
 
 using testing::Outcome;
 using testing::Workspace;
@@ -177,5 +176,4 @@ TEST(BadInput, AFullDisk) {
   EXPECT_FALSE(std::filesystem::exists(workspace.path("wave.vcd")));
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::bad_input_test

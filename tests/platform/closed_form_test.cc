@@ -3,8 +3,7 @@
 
 #include "platform/program.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::closed_form_test {
 
 using testing::run_platform;
 using testing::RunStats;
@@ -143,5 +142,4 @@ TEST(Desktop, IsNotLimitedByItsRoundFigures) {
   EXPECT_NEAR(unlimited["simulated_time_ns"], limited["simulated_time_ns"], 0.001 * limited["simulated_time_ns"]);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::closed_form_test

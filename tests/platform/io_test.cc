@@ -7,8 +7,7 @@
 
 #include "platform/program.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::io_test {
 
 using testing::run_platform;
 using testing::RunStats;
@@ -90,5 +89,4 @@ TEST(SharedPteCosts, WritesAloneCanBeDenied) {
   EXPECT_EQ(stats["io.iommu.refused"], 0) << "reads are not concerned";
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::io_test

@@ -7,8 +7,7 @@
 
 #include "platform/program.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::live_migration_test {
 
 using testing::Outcome;
 using testing::read_file;
@@ -16,9 +15,9 @@ using testing::run_platform;
 using testing::RunStats;
 using testing::Workspace;
 
-// 24 MiB of the cores', 1 and 8 MiB of the devices'.
-constexpr double kGuestPages = 33 * 256;
-constexpr double kDevicePages = 9 * 256;
+// 24 MiB of the cores', 1 and 8 MiB of the devices', and 512 descriptors of 16 bytes.
+constexpr double kGuestPages = 33 * 256 + 2;
+constexpr double kDevicePages = 9 * 256 + 2;
 
 enum : int { kDone = 1, kLinkFailed = 2, kNoMemory = 3 };
 
@@ -62,8 +61,9 @@ TEST(LiveMigration, ComparesAllVariants) {
   // one for each round, one when all stands still, one that ends monitoring, which has no map to read. It clears a frame
   // for each map, two at first and one in each pass.
   const double passes = log["migration.rounds"] + 1;
+  constexpr double kMapBytes = 33 + 256;  // of 258 pages and of 2048
   EXPECT_EQ(log["migration.host_bytes_read"],
-            log["migration.pages_sent"] * 4096 + passes * kDevicePages / 8 + 2 * 8 * (passes + 1));
+            log["migration.pages_sent"] * 4096 + passes * kMapBytes + 2 * 8 * (passes + 1));
   EXPECT_EQ(log["migration.host_bytes_written"], 2 * 4096 * (2 + passes));
   // A device reads and writes a word of 8 bytes for each update, and writes the records.
   const double updates = log["io.nic0.dirty_log.updates"] + log["io.disk0.dirty_log.updates"];
@@ -83,12 +83,13 @@ TEST(LiveMigration, RoundsAreAGeometricSeries) {
   constexpr int kGap = 1000;                 // ns
   const double r = kPageTime / kGap;
   const RunStats stats = migrate(
-      "log_on_miss", {"cpus.0.count=1", "cpus.0.workload.pattern.size=1 MiB", "cpus.0.workload.pattern.write_ratio=0",
-                      "cpus.0.workload.pattern.gap=100000", "io.devices.1.limit=1", "io.devices.1.traffic.size=8 KiB",
-                      "io.devices.1.traffic.write_ratio=0", "io.devices.0.traffic.kind=strided",
-                      "io.devices.0.traffic.stride=4 KiB", "io.devices.0.traffic.access_size=64 B",
-                      "io.devices.0.traffic.size=64 MiB", fmt::format("io.devices.0.traffic.gap={}", kGap),
-                      "migration.manager.downtime=40 us", "migration.manager.scan=0"});
+      "log_on_miss",
+      {"cpus.0.count=1", "cpus.0.workload.pattern.size=1 MiB", "cpus.0.workload.pattern.write_ratio=0",
+       "cpus.0.workload.pattern.gap=100000", "io.devices.1.limit=1", "io.devices.1.traffic.size=8 KiB",
+       "io.devices.1.traffic.write_ratio=0", "io.devices.0.receive_ring=none", "io.devices.0.traffic.kind=strided",
+       "io.devices.0.traffic.stride=4 KiB", "io.devices.0.traffic.access_size=64 B", "io.devices.0.traffic.size=64 MiB",
+       fmt::format("io.devices.0.traffic.gap={}", kGap), "migration.manager.downtime=40 us",
+       "migration.manager.scan=0"});
   double expected = kPages + kOther + 2;
   EXPECT_EQ(stats["migration.round01.pages"], expected);
   const int rounds = static_cast<int>(stats["migration.rounds"]);
@@ -145,6 +146,32 @@ TEST_P(GranulesAndMaps, LoseNothing) {
 INSTANTIATE_TEST_SUITE_P(Each, GranulesAndMaps,
                          ::testing::Combine(::testing::Values("64 B", "4 KiB", "16 KiB", "2 MiB"),
                                             ::testing::Values("bit", "byte"), ::testing::Values("miss", "write")));
+
+class GrowingProcess : public ::testing::TestWithParam<std::tuple<const char*, const char*>> {};
+
+// What is touched for the first time while the process is copied has been there for nobody before.
+TEST_P(GrowingProcess, LosesNothing) {
+  const auto [tracking, flags] = GetParam();
+  const RunStats stats =
+      migrate("log_on_miss",
+              {"os.paging=demand", fmt::format("os.flags={}", flags), fmt::format("migration.processors={}", tracking),
+               "migration.manager.start=300 us", "cpus.0.workload.pattern.hot_share=0.5"});
+  EXPECT_EQ(stats["migration.outcome"], kDone);
+  EXPECT_GT(stats["migration.verified_pages"], stats["migration.round01.pages"]) << "it has grown";
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, GrowingProcess,
+                         ::testing::Combine(::testing::Values("dirty_flags", "write_protection"),
+                                            ::testing::Values("preset", "hardware")));
+
+// The trace of a program, again and again.
+TEST(LiveMigration, MovesProgramsThatRunTraces) {
+  const RunStats stats = migrate(
+      "log_on_miss", {"cpus.0.workload.pattern=none", "cpus.0.count=1", "cpus.0.workload.trace=sqlite.lackey.xz",
+                      "cpus.0.workload.repeat=100", "cpus.0.clock=200 MHz", "migration.manager.start=100 us"});
+  EXPECT_EQ(stats["migration.outcome"], kDone);
+  EXPECT_GT(stats["migration.processor_dirty"], 0);
+}
 
 TEST(LiveMigration, SuperpagesAreLoggedAsAWhole) {
   const RunStats stats = migrate("log_on_miss", {"os.page_size=2 MiB", "os.frames.contiguity_2m=1"});
@@ -255,6 +282,9 @@ TEST(LiveMigration, RefusesWhatMakesNoSense) {
   says("io.devices.1.dma.dirty_log=none", "`disk` cannot log what it writes");
   says("io.devices.1.dma.dirty_log.word=3 B", "not a power of two");
   says("warmup=10", "not beside");
+  says("io.devices.0.traffic.write_ratio=0.5", "not that of a receive ring");
+  says("io.devices.0.traffic.access_size=3000 B", "not that of a receive ring");
+  says("migration=none", "nobody fills it");
   const Outcome flags = workspace.pagoda({"check", "live_migration", "--set", "migration.devices=iommu_flags", "--set",
                                           "io.iommu.capabilities.flag_updates=false"});
   EXPECT_EQ(flags.status, 2);
@@ -266,5 +296,4 @@ TEST(LiveMigration, RefusesWhatMakesNoSense) {
   EXPECT_NE(outcome.errors.find("fails for good"), std::string::npos) << outcome.errors;
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::live_migration_test

@@ -5,8 +5,7 @@
 
 #include "platform/program.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::pim_walk_test {
 
 using ::testing::HasSubstr;
 using testing::Outcome;
@@ -133,5 +132,4 @@ TEST(PimWalkInput, SaysWhatCannotBe) {
               HasSubstr("only with kind: array"));
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::pim_walk_test

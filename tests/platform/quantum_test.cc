@@ -8,8 +8,7 @@
 
 #include "platform/program.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::quantum_test {
 
 using testing::run_platform;
 using testing::RunStats;
@@ -74,5 +73,4 @@ TEST(Quantum, TheDefaultIsOneMicrosecond) {
   EXPECT_NE(by_default["cpu0.access_latency.mean"], at_0["cpu0.access_latency.mean"]) << "0 would do as well";
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::quantum_test

@@ -5,8 +5,7 @@
 
 #include "platform/program.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::results_test {
 
 using testing::Outcome;
 using testing::read_file;
@@ -91,5 +90,4 @@ TEST(Waveform, ChangesNoResult) {
   EXPECT_EQ(read_file(workspace.path("results/stats.json")), plain);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::results_test

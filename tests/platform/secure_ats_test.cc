@@ -4,8 +4,7 @@
 
 #include "platform/program.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::secure_ats_test {
 
 using testing::Outcome;
 using testing::read_file;
@@ -135,5 +134,4 @@ TEST(SecureAts, RefusesWhatMakesNoSense) {
   says("io.guard.kind=bundle", "bundles");
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::secure_ats_test

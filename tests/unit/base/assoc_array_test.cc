@@ -6,8 +6,7 @@
 
 #include <gtest/gtest.h>
 
-namespace pagoda {
-namespace {
+namespace pagoda::assoc_array_test {
 
 struct Payload {
   int value;
@@ -131,5 +130,4 @@ TEST(AssocGeometry, SaysWhatIsWrongWithAShape) {
   EXPECT_NE((AssocGeometry{.entries = 12, .ways = 6, .replacement = Replacement::plru}).problem(), "");
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::assoc_array_test

@@ -7,8 +7,7 @@
 
 #include "pagoda/base/config_builder.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::config_test {
 
 using testing::HasSubstr;
 
@@ -252,5 +251,4 @@ TEST(ConfigNode, AMergeKeyAddsWhatAMapDoesNotHaveOfItsOwn) {
   EXPECT_THROW(parse_yaml("b: {<<: 7}", "test.yaml"), UserError);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::config_test

@@ -2,11 +2,11 @@
 
 #include <cmath>
 #include <random>
+#include <vector>
 
 #include <gtest/gtest.h>
 
-namespace pagoda {
-namespace {
+namespace pagoda::distribution_test {
 
 TEST(Distribution, IsZeroWhenNothingWasRecorded) {
   const Distribution d;
@@ -50,6 +50,17 @@ TEST(Distribution, QuantilesAreWithinEightTenthsOfAPercentAtEveryMagnitude) {
     EXPECT_EQ(d.min(), values.front());
     EXPECT_EQ(d.max(), values.back());
   }
+}
+
+TEST(Distribution, QuantilesOfOnePassAreThoseOfMany) {
+  Distribution distribution;
+  for (std::uint64_t i = 0; i < 5000; ++i) distribution.record(i * i % 100'003);
+  const std::vector<double> fractions{0, 0.1, 0.1, 0.5, 0.9, 0.999, 1};
+  std::vector<std::uint64_t> values(fractions.size());
+  distribution.quantiles(fractions, values);
+  for (std::size_t i = 0; i < fractions.size(); ++i) EXPECT_EQ(values[i], distribution.quantile(fractions[i]));
+  Distribution().quantiles(fractions, values);
+  EXPECT_EQ(values, std::vector<std::uint64_t>(fractions.size(), 0));
 }
 
 TEST(Distribution, TheLargestValueFits) {
@@ -99,5 +110,4 @@ TEST(Distribution, MergingIsRecordingBoth) {
   EXPECT_EQ(a.max(), both.max());
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::distribution_test

@@ -5,8 +5,7 @@
 
 #include <gtest/gtest.h>
 
-namespace pagoda {
-namespace {
+namespace pagoda::ports_test {
 
 constexpr Ps kPeriod = 250;
 
@@ -80,5 +79,4 @@ TEST(Ports, AgreesWithACountOfEveryCycle) {
   }
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::ports_test

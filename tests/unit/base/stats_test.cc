@@ -3,8 +3,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-namespace pagoda {
-namespace {
+namespace pagoda::stats_test {
 
 struct Model {
   std::uint64_t hits = 3;
@@ -65,5 +64,4 @@ TEST(Stats, ResetClearsWhatReadingShows) {
   EXPECT_EQ(root.number("latency.count"), 0);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::stats_test

@@ -5,8 +5,7 @@
 
 #include <gtest/gtest.h>
 
-namespace pagoda {
-namespace {
+namespace pagoda::timeline_test {
 
 // Takes the first free `duration` from `earliest` on.
 Ps reserve(Timeline& line, Ps floor, Ps earliest, Ps duration) {
@@ -120,5 +119,4 @@ TEST(Servers, NoneMeansNoLimit) {
   }
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::timeline_test

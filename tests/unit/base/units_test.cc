@@ -4,8 +4,7 @@
 
 #include <gtest/gtest.h>
 
-namespace pagoda {
-namespace {
+namespace pagoda::units_test {
 
 TEST(Units, ReadsWhatPeopleWrite) {
   EXPECT_EQ(parse_duration("15 ns").ps, 15'000u);
@@ -66,5 +65,4 @@ TEST(Units, PrettyFiguresHaveThreeDigits) {
   EXPECT_EQ(pretty_count(1'530'000), "1.53M");
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::units_test

@@ -5,8 +5,7 @@
 
 #include "unit/devices/host_stub.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::atc_test {
 
 using testing::HostStub;
 using Kind = AtcAnswer::Kind;
@@ -226,5 +225,4 @@ TEST_F(AtcTest, EndlessInvalidationsEndInARefusal) {
   EXPECT_EQ(ask(kPage, 0).kind, Kind::refused);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::atc_test

@@ -5,8 +5,7 @@
 
 #include "unit/devices/dirty_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::dirty_logger_test {
 
 using testing::DirtyBench;
 using Command = DirtyLogger::Command;
@@ -373,5 +372,4 @@ TEST(DirtyMap, GranulesAreCutToTheRegion) {
   EXPECT_EQ(granules_touched(pages, 0x4000, Addr{0} - 1, 1), GranuleRange{});
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::dirty_logger_test

@@ -9,8 +9,7 @@
 
 #include "unit/devices/dirty_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::dirty_oracle_test {
 
 using testing::DirtyBench;
 using Command = DirtyLogger::Command;
@@ -224,5 +223,4 @@ TEST_P(DirtyOracle, NothingIsMissed) { run_seeds(GetParam() * 1000, 1000); }
 
 INSTANTIATE_TEST_SUITE_P(TenThousandSeeds, DirtyOracle, ::testing::Range<std::uint64_t>(0, 10));
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::dirty_oracle_test

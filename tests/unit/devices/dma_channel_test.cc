@@ -7,8 +7,7 @@
 
 #include "unit/devices/host_stub.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::dma_channel_test {
 
 using testing::HostStub;
 
@@ -355,5 +354,4 @@ TEST_F(ChannelTest, AResponseToNothingIsNoticed) {
   EXPECT_FALSE(channel->answer_page_request(511, PageResponse::success, 0));
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::dma_channel_test

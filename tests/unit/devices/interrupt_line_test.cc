@@ -8,8 +8,7 @@
 
 #include "unit/devices/host_stub.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::interrupt_line_test {
 
 using testing::HostStub;
 
@@ -100,5 +99,4 @@ TEST_F(InterruptTest, CoalescingWithoutALimitOfTimeIsRefused) {
   EXPECT_ANY_THROW(validated(InterruptConfig{.events = 2}));
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::interrupt_line_test

@@ -5,8 +5,7 @@
 
 #include <gtest/gtest.h>
 
-namespace pagoda {
-namespace {
+namespace pagoda::ring_entries_test {
 
 TEST(NicDescriptor, HasItsFieldsWhereTheLayoutSays) {
   const std::array<unsigned char, 16> bytes{0xef, 0xcd, 0xab, 0x89, 0x67, 0x45, 0x23, 0x01,
@@ -67,5 +66,4 @@ TEST(BlockCompletion, HasItsFieldsWhereNvmExpressSays) {
   EXPECT_EQ(again.status, BlockStatus::out_of_range);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::ring_entries_test

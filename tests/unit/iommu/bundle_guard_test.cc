@@ -6,8 +6,7 @@
 #include "pagoda/base/error.h"
 #include "unit/iommu/guard_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::bundle_guard_test {
 
 using test::FixedMemory;
 using test::kCycle;
@@ -404,5 +403,4 @@ TEST(BundleGuardConfigs, SayWhatIsWrong) {
   EXPECT_THROW(validated(BundleGuardConfig{.rights = {.entries = 48, .ways = 4}}), UserError) << "12 sets";
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::bundle_guard_test

@@ -5,8 +5,7 @@
 
 #include "pagoda/base/error.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::bundle_tables_test {
 
 // One bit of a little-endian memory.
 bool bit_of(ByteStore& store, Addr table, std::uint64_t bit) {
@@ -122,5 +121,4 @@ TEST(BundleTables, MoreBundlesThanIdsAreRefused) {
   EXPECT_THROW(validated(BundleFormat{.page_size = {5000}}), UserError);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::bundle_tables_test

@@ -4,8 +4,7 @@
 
 #include <gtest/gtest.h>
 
-namespace pagoda {
-namespace {
+namespace pagoda::device_context_test {
 
 constexpr std::uint64_t kSv39 = std::uint64_t{8} << 60;
 constexpr std::uint64_t kPd20 = std::uint64_t{3} << 60;
@@ -107,5 +106,4 @@ TEST(DirectoryEntries, HaveOnlyAValidBitAndAPageNumber) {
   EXPECT_TRUE(DirectoryEntry{bit(54) | 1}.misconfigured());
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::device_context_test

@@ -7,8 +7,7 @@
 #include "support/iommu_software.h"
 #include "unit/iommu/fake_structures.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::dma_control_test {
 
 using testing::DeviceDirectoryTables;
 using testing::FakeStructures;
@@ -471,5 +470,4 @@ TEST(CopyOnRead, ATableOfCopiesThatMemoryRefusesIsAFault) {
   EXPECT_EQ(world.timed(kAsks[0]).address, kCopy | kOffset) << "nothing of it is kept";
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::dma_control_test

@@ -6,8 +6,7 @@
 
 #include <gtest/gtest.h>
 
-namespace pagoda {
-namespace {
+namespace pagoda::iommu_commands_test {
 
 constexpr std::uint64_t bit(unsigned index) { return std::uint64_t{1} << index; }
 
@@ -230,5 +229,4 @@ TEST(EncodedCommands, HaveTheSpecificationsWords) {
             (Words{kPrgr | kPv | kDsv | 3ull << 12 | 8ull << 40 | 2ull << 56, 0x1ffull << 32 | 1ull << 44}));
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::iommu_commands_test

@@ -4,8 +4,7 @@
 
 #include <gtest/gtest.h>
 
-namespace pagoda {
-namespace {
+namespace pagoda::iommu_counters_test {
 
 constexpr std::uint64_t bit(unsigned index) { return std::uint64_t{1} << index; }
 constexpr std::uint64_t kDmask = bit(15), kPv = bit(60), kDv = bit(61), kIdt = bit(62), kOf = bit(63);
@@ -228,5 +227,4 @@ TEST(Counters, AnInhibitedCycleCounterDoesNotOverflow) {
   EXPECT_FALSE(monitor.pending());
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::iommu_counters_test

@@ -4,8 +4,7 @@
 
 #include <gtest/gtest.h>
 
-namespace pagoda {
-namespace {
+namespace pagoda::iommu_debug_test {
 
 constexpr std::uint64_t bit(unsigned index) { return std::uint64_t{1} << index; }
 constexpr std::uint64_t kPriv = bit(1), kExe = bit(2), kNw = bit(3), kPv = bit(32);
@@ -84,5 +83,4 @@ TEST(DebugResponse, OfAFaultIsNothingElse) {
   EXPECT_EQ(debug_response(file), 1u << 10);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::iommu_debug_test

@@ -6,8 +6,7 @@
 
 #include "unit/iommu/engine_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::iommu_engine_test {
 
 using testing::bare_engine;
 using testing::DeviceDirectoryTables;
@@ -382,5 +381,4 @@ TEST(IommuEngine, HostsAndGuestsSpacesWithTheSameNumbersAreApart) {
   EXPECT_EQ(bench.stat("iotlb.hits") + bench.stat("iotlb.merged"), device - 1.0);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::iommu_engine_test

@@ -6,8 +6,7 @@
 
 #include <gtest/gtest.h>
 
-namespace pagoda {
-namespace {
+namespace pagoda::iommu_interrupts_test {
 
 using enum IommuInterrupt;
 
@@ -185,5 +184,4 @@ TEST_F(Interrupts, TheWayCanBeChanged) {
   EXPECT_TRUE(take().empty()) << "the message was dropped";
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::iommu_interrupts_test

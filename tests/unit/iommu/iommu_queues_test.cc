@@ -4,8 +4,7 @@
 
 #include <gtest/gtest.h>
 
-namespace pagoda {
-namespace {
+namespace pagoda::iommu_queues_test {
 
 using Drop = RecordQueue::Drop;
 
@@ -372,5 +371,4 @@ TEST(PageRequests, TheAnswerNamesTheProcessIfTheDeviceWantsIt) {
   }
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::iommu_queues_test

@@ -4,8 +4,7 @@
 
 #include <gtest/gtest.h>
 
-namespace pagoda {
-namespace {
+namespace pagoda::iommu_records_test {
 
 constexpr std::uint64_t bit(unsigned index) { return std::uint64_t{1} << index; }
 
@@ -118,5 +117,4 @@ TEST(PageRequestRecord, AStopMarkerAsksForNothingAndIsTheLast) {
   EXPECT_FALSE((PageRequestRecord{.write = true, .last = true}).stop_marker());
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::iommu_records_test

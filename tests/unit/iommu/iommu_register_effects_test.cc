@@ -8,8 +8,7 @@
 #include "pagoda/iommu/iommu_register_file.h"
 #include "unit/iommu/recorded_register_file.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::iommu_register_effects_test {
 
 using namespace testing;
 
@@ -208,5 +207,4 @@ TEST(DmaControl, IsTold) {
   EXPECT_EQ(without.take(), Told{});
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::iommu_register_effects_test

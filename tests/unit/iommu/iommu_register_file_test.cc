@@ -10,8 +10,7 @@
 #include "pagoda/base/error.h"
 #include "unit/iommu/recorded_register_file.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::iommu_register_file_test {
 
 using namespace testing;
 
@@ -279,5 +278,4 @@ TEST(Ddtp, IsWrittenInHalvesHighOneFirst) {
   EXPECT_EQ(file.get(16, 8), 0xffffffffc00 | bit(4) | 2);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::iommu_register_file_test

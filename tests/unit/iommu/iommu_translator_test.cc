@@ -5,8 +5,7 @@
 
 #include <gtest/gtest.h>
 
-namespace pagoda {
-namespace {
+namespace pagoda::iommu_translator_test {
 
 constexpr Addr kRoot = 0x80000000;
 
@@ -107,5 +106,4 @@ TEST(IommuTranslator, APageThatIsAnsweredHoldsNoInterruptFile) {
   EXPECT_EQ(ask(0x11000).page_shift, 21) << "without MSI translation";
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::iommu_translator_test

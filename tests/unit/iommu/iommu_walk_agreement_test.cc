@@ -6,8 +6,7 @@
 
 #include "unit/iommu/engine_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::iommu_walk_agreement_test {
 
 using testing::DeviceDirectoryTables;
 using testing::EngineBench;
@@ -130,5 +129,4 @@ INSTANTIATE_TEST_SUITE_P(Formats, Agreement,
                                            Formats{"sv48", "sv39x4"}, Formats{"sv39", "ept-4"},
                                            Formats{"x86-64-4", "sv48x4"}));
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::iommu_walk_agreement_test

@@ -6,8 +6,7 @@
 
 #include <gtest/gtest.h>
 
-namespace pagoda {
-namespace {
+namespace pagoda::iotlb_test {
 
 constexpr Ps kCycle = 1000;
 constexpr Ps kLatency = 2 * kCycle;
@@ -288,5 +287,4 @@ TEST(Iotlb, ACommandDropsWhatItNamesAndNothingElse) {
   EXPECT_GT(total, 2000u);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::iotlb_test

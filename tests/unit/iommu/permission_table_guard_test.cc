@@ -6,8 +6,7 @@
 #include "pagoda/base/error.h"
 #include "unit/iommu/guard_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::permission_table_guard_test {
 
 using test::FixedMemory;
 using test::kCycle;
@@ -91,5 +90,4 @@ TEST_F(PermissionTableGuardTest, ATableThatMemoryRefusesBlocks) {
   EXPECT_NO_THROW(validated(config));
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::permission_table_guard_test

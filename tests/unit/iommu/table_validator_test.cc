@@ -5,8 +5,7 @@
 
 #include "unit/iommu/guard_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::table_validator_test {
 
 using test::kCycle;
 using test::kRead;
@@ -89,5 +88,4 @@ TEST_F(Validation, ATableThatMemoryRefusesLeadsNowhere) {
   EXPECT_FALSE(ask(5, kPage).ok);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::table_validator_test

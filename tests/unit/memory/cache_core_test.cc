@@ -6,8 +6,7 @@
 
 #include <gtest/gtest.h>
 
-namespace pagoda {
-namespace {
+namespace pagoda::cache_core_test {
 
 constexpr Ps kBelow = 100'000;  // what the level below takes
 
@@ -186,5 +185,4 @@ TEST(CacheCore, CyclicSweepsFollowTheLruClosedForm) {
   }
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::cache_core_test

@@ -8,8 +8,7 @@
 
 #include "unit/memory/dram_bench_config.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::dram_bandwidth_test {
 
 enum class Pattern { sequential, one_bank, many_banks };
 
@@ -135,5 +134,4 @@ TEST(DramRandom, MoreChannelsCarryMore) {
   EXPECT_NEAR(two, 2 * measured_rate(config, {Pattern::sequential, 0, 64}), 0.05 * two);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::dram_bandwidth_test

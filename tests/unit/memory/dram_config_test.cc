@@ -10,8 +10,7 @@
 #include "pagoda/memory/dram_timing.h"
 #include "unit/memory/dram_bench_config.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::dram_config_test {
 
 using test::DramBench;
 using test::quiet;
@@ -268,5 +267,4 @@ TEST(DramReport, AddsUpWhatHappened) {
               each.standby_watts * to_seconds(end) + each.open_bank_watts * to_seconds(open), 1e-15);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::dram_config_test

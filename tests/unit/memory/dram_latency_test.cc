@@ -8,8 +8,7 @@
 
 #include "unit/memory/dram_bench_config.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::dram_latency_test {
 
 using Kind = DramCommand::Kind;
 using test::DramBench;
@@ -226,5 +225,4 @@ TEST(DramLatency, PageTimeoutClosesAnUnusedRow) {
   EXPECT_EQ(bench.last(Kind::activate), bench.clocks(1'384 + 22));
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::dram_latency_test

@@ -10,8 +10,7 @@
 
 #include "unit/memory/dram_bench_config.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::dram_order_test {
 
 using Kind = DramCommand::Kind;
 using test::DramBench;
@@ -217,5 +216,4 @@ TEST(DramRefresh, IsStaggeredOverTheRanks) {
   }
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::dram_order_test

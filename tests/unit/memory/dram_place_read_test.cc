@@ -8,8 +8,7 @@
 
 #include "pagoda/memory/dram_config.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::dram_place_read_test {
 
 struct PlaceRead : ::testing::TestWithParam<const char*> {};
 
@@ -53,5 +52,4 @@ INSTANTIATE_TEST_SUITE_P(Presets, PlaceRead,
                            return name;
                          });
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::dram_place_read_test

@@ -11,8 +11,7 @@
 #include "pagoda/memory/dram_timing.h"
 #include "unit/memory/dram_rules.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::dram_schedule_test {
 
 using Kind = DramCommand::Kind;
 using test::CommandRecorder;
@@ -317,5 +316,4 @@ INSTANTIATE_TEST_SUITE_P(All, DramSchedule,
                            return name + (std::get<1>(variant.param) == DramPagePolicy::open ? "_open" : "_closed");
                          });
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::dram_schedule_test

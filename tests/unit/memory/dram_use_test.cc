@@ -6,8 +6,7 @@
 
 #include "unit/memory/dram_bench_config.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::dram_use_test {
 
 using Kind = DramCommand::Kind;
 using test::broken_rules;
@@ -167,5 +166,4 @@ INSTANTIATE_TEST_SUITE_P(Presets, DramUse,
                            return name;
                          });
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::dram_use_test

@@ -7,8 +7,7 @@
 
 #include "pagoda/base/error.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::physical_memory_test {
 
 constexpr std::uint64_t kMiB = 1 << 20;
 constexpr std::uint64_t kTiB = std::uint64_t{1} << 40;
@@ -49,5 +48,4 @@ TEST(PhysicalMemory, WhatTheHostCannotReserveIsAUserError) {
   EXPECT_THROW(PhysicalMemory({std::uint64_t{1} << 60}), UserError);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::physical_memory_test

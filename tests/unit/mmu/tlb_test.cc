@@ -5,8 +5,7 @@
 
 #include <gtest/gtest.h>
 
-namespace pagoda {
-namespace {
+namespace pagoda::tlb_test {
 
 constexpr Ps kCycle = 1000;
 constexpr Bytes k4K{std::uint64_t{1} << 12};
@@ -243,5 +242,4 @@ TEST(Tlb, LookUpsBeyondThePortsWaitForTheNextCycle) {
   }
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::tlb_test

@@ -3,8 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace pagoda {
-namespace {
+namespace pagoda::walk_cache_test {
 
 constexpr Ps kCycle = 1000;
 
@@ -218,5 +217,4 @@ TEST(NestedTlb, ANewerTranslationReplacesTheOld) {
   EXPECT_TRUE(nested_output(caches, 0x1000, 0, 1, AccessKind::write));
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::walk_cache_test

@@ -7,8 +7,7 @@
 
 #include "pagoda/paging/page_table_editor.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::walker_test {
 
 constexpr Ps kRead = 40'000;
 constexpr Ps kCycle = 1000;
@@ -247,5 +246,4 @@ TEST_F(WalkerTest, AnEntryKnowsThePageAsTheProgramMappedIt) {
   EXPECT_EQ(result.entry.program_shift, 21u);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::walker_test

@@ -3,8 +3,7 @@
 
 #include "unit/paging/table_memory.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::access_rules_test {
 
 using test::rv;
 using test::TableMemory;
@@ -179,5 +178,4 @@ TEST(CombinedRights, AreThoseEveryStageGrants) {
   EXPECT_TRUE(walk.translation().global());
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::access_rules_test

@@ -5,8 +5,7 @@
 #include "pagoda/paging/fault_encoding.h"
 #include "unit/paging/table_memory.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::armv8_test {
 
 using test::TableMemory;
 
@@ -355,5 +354,4 @@ TEST(ArmTypes, CombineToTheStricterUnlessForced) {
   }
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::armv8_test

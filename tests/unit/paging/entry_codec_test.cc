@@ -6,8 +6,7 @@
 
 #include "pagoda/paging/page_entry.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::entry_codec_test {
 
 using Random = std::mt19937_64;
 
@@ -170,5 +169,4 @@ TEST(Encode, RefusesWhatTheFormatCannotSay) {
   EXPECT_TRUE(encode("armv8-s2", 0, {.rights = Rights::write | Rights::user}));
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::entry_codec_test

@@ -5,8 +5,7 @@
 #include "pagoda/paging/fault_encoding.h"
 #include "unit/paging/table_memory.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::ept_test {
 
 using test::TableMemory;
 
@@ -307,5 +306,4 @@ TEST(EptTypes, WithoutGuestPagingThePatTypeIsWriteBack) {
   EXPECT_EQ(walk.translation().memory_type, write_through);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::ept_test

@@ -3,8 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace pagoda {
-namespace {
+namespace pagoda::fault_encoding_test {
 
 // RISC-V Privileged Architecture, table of exception codes: 1/5/7 access faults, 12/13/15 page faults, 20/21/23
 // guest-page faults for fetches, loads and stores; 19 hardware error.
@@ -86,5 +85,4 @@ TEST(X86Exception, OtherVectors) {
   EXPECT_EQ(x86_exception({}, {}).vector, 0);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::fault_encoding_test

@@ -3,8 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace pagoda {
-namespace {
+namespace pagoda::page_format_test {
 
 struct Expected {
   const char* name;
@@ -92,5 +91,4 @@ TEST(Formats, EntriesLieWhereTheIndexBitsSay) {
   EXPECT_EQ(sv48.entry_address(0, 0x1000, 0x5000), 0x1000U + 5 * 8);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::page_format_test

@@ -8,8 +8,7 @@
 
 #include "unit/paging/table_memory.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::page_table_editor_test {
 
 using test::TableMemory;
 
@@ -349,5 +348,4 @@ TEST(BumpFrames, AlignsAndRunsOut) {
   EXPECT_EQ(top.allocate(0x1000), std::nullopt);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::page_table_editor_test

@@ -11,8 +11,7 @@
 #include "pagoda/paging/page_table_editor.h"
 #include "unit/paging/table_memory.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::plain_walk_test {
 
 constexpr Addr kFirst = 0x4000'0000;
 constexpr unsigned kPages = 64;
@@ -140,5 +139,4 @@ TEST_P(PlainWalks, AskAndAnswerWhatWalkDoes) {
 INSTANTIATE_TEST_SUITE_P(Formats, PlainWalks,
                          testing::Values("x86-64-4", "x86-64-5", "ept-4", "sv39", "sv48", "armv8-s1", "armv8-s2"));
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::plain_walk_test

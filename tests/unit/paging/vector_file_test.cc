@@ -9,8 +9,7 @@
 
 #include "pagoda/paging/conformance/replay.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::vector_file_test {
 
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -222,5 +221,4 @@ TEST(VectorFile, SurvivesRandomDamage) {
   EXPECT_GT(refused, 1000U);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::vector_file_test

@@ -5,8 +5,7 @@
 #include "pagoda/paging/page_table_editor.h"
 #include "unit/paging/table_memory.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::walk_count_test {
 
 using test::TableMemory;
 
@@ -244,5 +243,4 @@ TEST(Walk, ConcatenatedArmRootsAreOneTable) {
   }
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::walk_count_test

@@ -5,8 +5,7 @@
 
 #include "unit/paging/table_memory.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::walk_fault_test {
 
 using test::rv;
 using test::TableMemory;
@@ -338,5 +337,4 @@ TEST(Walk, CanWaitAtAnyStepAndBeCopied) {
   EXPECT_EQ(memory.reads.size(), 5U);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::walk_fault_test

@@ -9,8 +9,7 @@
 #include "pagoda/paging/page_table_editor.h"
 #include "unit/paging/table_memory.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::walk_hint_test {
 
 using test::TableMemory;
 
@@ -202,5 +201,4 @@ TEST(Hint, ReportsWhatATableEntryGrantsSoFar) {
   EXPECT_FALSE(has(walk.learned().translation.rights, Rights::user));
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::walk_hint_test

@@ -9,8 +9,7 @@
 #include "unit/paging/oracle.h"
 #include "unit/paging/table_memory.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::walk_oracle_test {
 
 // SplitMix64: one is made for each entry, so it must cost nothing to seed.
 class Random {
@@ -251,5 +250,4 @@ TEST_P(AgainstOracle, RandomTablesTranslateAlike) {
   EXPECT_GT(outcome.with_updates, runs / 20);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::walk_oracle_test

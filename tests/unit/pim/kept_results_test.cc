@@ -4,8 +4,7 @@
 
 #include "unit/pim/engine_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::kept_results_test {
 
 using test::EngineBench;
 using test::kUserPage;
@@ -322,5 +321,4 @@ TEST_F(TableLookupTest, OutsideTheTableOrOutOfReachIsRefusedAndChangesNothing) {
   EXPECT_EQ(entry(0), 0U);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::kept_results_test

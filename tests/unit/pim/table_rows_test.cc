@@ -8,8 +8,7 @@
 
 #include "pagoda/paging/page_format.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::table_rows_test {
 
 using testing::HasSubstr;
 
@@ -138,5 +137,4 @@ TEST_F(TableRowsTest, SaysWhatCannotBe) {
   EXPECT_THAT(problem(), HasSubstr("no frame of 4 KiB lies in these banks of one channel alone"));
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::table_rows_test

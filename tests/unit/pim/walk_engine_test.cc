@@ -5,8 +5,7 @@
 #include "pagoda/paging/run_walk.h"
 #include "unit/pim/engine_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::walk_engine_test {
 
 using test::EngineBench;
 using test::kUserPage;
@@ -310,5 +309,4 @@ TEST_F(WalkEngineTest, EveryCommandEndsOnceAndAsAWalkOfTheBytesDoes) {
   EXPECT_EQ(stat("table_bytes"), 0);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::walk_engine_test

@@ -7,8 +7,7 @@
 #include "pagoda/paging/run_walk.h"
 #include "unit/paging/table_memory.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::address_space_test {
 
 using Outcome = AddressSpace::Outcome;
 
@@ -198,5 +197,4 @@ TEST(NestedStore, AHostThatIsFullIsSaid) {
   EXPECT_THROW(guest.read(Addr{1} << 48), UserError) << "outside what the format translates";
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::address_space_test

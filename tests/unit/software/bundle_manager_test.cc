@@ -8,8 +8,7 @@
 #include "pagoda/iommu/bundle_guard.h"
 #include "unit/iommu/guard_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::bundle_manager_test {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -398,5 +397,4 @@ TEST(BundleManagerConfigs, SayWhatIsWrong) {
   EXPECT_THROW(validated(BundleManagerConfig{.reference_bits = 33}), UserError);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::bundle_manager_test

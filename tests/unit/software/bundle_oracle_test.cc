@@ -11,8 +11,7 @@
 #include "pagoda/software/bundle_manager.h"
 #include "unit/iommu/guard_bench.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::bundle_oracle_test {
 
 using Status = BundleManager::Status;
 
@@ -324,5 +323,4 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{8, 8, 5, Exhaustion::no_access, 3, 7}, Case{8, 8, 5, Exhaustion::narrower, 3, 8},
                       Case{16, 4, 20, Exhaustion::narrower, 1, 9}));
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::bundle_oracle_test

@@ -8,8 +8,7 @@
 
 #include <gtest/gtest.h>
 
-namespace pagoda {
-namespace {
+namespace pagoda::frame_allocator_test {
 
 constexpr std::uint64_t kFrame = 4096;
 constexpr std::uint64_t kBlock = std::uint64_t{1} << 21;
@@ -167,5 +166,4 @@ TEST(FrameAllocator, AnEmptyMemoryHasNothing) {
   EXPECT_EQ(drain(small, kFrame), (std::vector<Addr>{0x10000, 0x11000}));
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::frame_allocator_test

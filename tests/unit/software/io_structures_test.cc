@@ -9,8 +9,7 @@
 #include "pagoda/software/iova_allocator.h"
 #include "pagoda/software/page_copies.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::io_structures_test {
 
 constexpr std::uint64_t kPage = 4096;
 constexpr IommuCapabilities kBase{0x10}, kExtended{0x10 | 1 << 22};  // without and with MSI page tables
@@ -174,5 +173,4 @@ TEST(Copies, AreSnapshotsInATableOfTheirOwn) {
   EXPECT_TRUE(copies.make(0x7000));
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::io_structures_test

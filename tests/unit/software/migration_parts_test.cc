@@ -14,8 +14,7 @@
 #include "pagoda/software/page_set.h"
 #include "pagoda/software/received_memory.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::migration_parts_test {
 
 using Page = std::array<unsigned char, ReceivedMemory::kPage>;
 
@@ -157,5 +156,4 @@ TEST(LeafScan, ClearsDirtyFlagsOnce) {
   EXPECT_EQ(clear(), std::vector<Addr>{0x3000}) << "accessed is not dirty";
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::migration_parts_test

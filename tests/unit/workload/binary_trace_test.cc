@@ -10,8 +10,7 @@
 #include "pagoda/workload/binary_writer.h"
 #include "unit/workload/workload_test_util.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::binary_trace_test {
 
 using test::read_all;
 using test::read_error;
@@ -204,5 +203,4 @@ TEST(BinaryTrace, RefusesATraceWithoutARecord) {
   EXPECT_THAT(read_error(kHeader + end_block(0)), HasSubstr("holds no record"));
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::binary_trace_test

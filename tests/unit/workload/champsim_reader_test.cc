@@ -9,8 +9,7 @@
 
 #include "unit/workload/workload_test_util.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::champsim_reader_test {
 
 using test::read_all;
 using test::read_error;
@@ -115,5 +114,4 @@ TEST(ChampsimReader, IsRecognisedOnlyByPlausibleRecords) {
   EXPECT_FALSE(recognised(""));
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::champsim_reader_test

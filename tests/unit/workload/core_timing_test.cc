@@ -7,8 +7,7 @@
 
 #include <gtest/gtest.h>
 
-namespace pagoda {
-namespace {
+namespace pagoda::core_timing_test {
 
 constexpr Ps kCycle = 1000;
 
@@ -280,5 +279,4 @@ TEST(CoreTiming, AgreesWithARunInstructionByInstruction) {
   }
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::core_timing_test

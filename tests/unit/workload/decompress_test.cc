@@ -12,8 +12,7 @@
 #include "pagoda/base/error.h"
 #include "unit/workload/workload_test_util.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::decompress_test {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
@@ -200,5 +199,4 @@ TEST(FileBytes, CannotStartAgainOnAPipe) {
   ::close(ends[1]);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::decompress_test

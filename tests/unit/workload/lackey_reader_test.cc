@@ -8,8 +8,7 @@
 
 #include "unit/workload/workload_test_util.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::lackey_reader_test {
 
 using test::read_all;
 using test::read_error;
@@ -138,5 +137,4 @@ TEST(LackeyReader, StartsAgain) {
   EXPECT_EQ(test::drain(*reader), first);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::lackey_reader_test

@@ -14,8 +14,7 @@
 #include "pagoda/workload/pattern_zipf.h"
 #include "unit/workload/workload_test_util.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::pattern_statistics_test {
 
 /// Pearson's statistic of `observed` against probabilities, as standard deviations from its mean.
 double chi_square_deviation(const std::vector<std::uint64_t>& observed, const std::vector<double>& probability) {
@@ -225,5 +224,4 @@ TEST(PatternStatistics, ChaseOfATebibyteTakesNoMemoryForIt) {
   EXPECT_EQ(test::drain(*chase).size(), 1000U);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::pattern_statistics_test

@@ -11,8 +11,7 @@
 
 #include "unit/workload/workload_test_util.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::pattern_test {
 
 using test::drain;
 using ::testing::AllOf;
@@ -367,5 +366,4 @@ TEST(PatternProblem, OfAFileIsNamedWithTheLineOfTheKey) {
   EXPECT_EQ(error("stride: 0\n").substr(0, 34), "p.yaml:1: stride: 0 is out of rang");
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::pattern_test

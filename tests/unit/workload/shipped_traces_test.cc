@@ -9,8 +9,7 @@
 #include "pagoda/workload/trace_info.h"
 #include "unit/workload/workload_test_util.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::shipped_traces_test {
 
 const std::string kFolder = std::string(PAGODA_SOURCE_DIR) + "/traces/";
 
@@ -56,5 +55,4 @@ TEST_P(ShippedTrace, IsWhatTheReadmeSays) {
 
 TEST(ShippedTraces, AreAtLeastSix) { EXPECT_GE(shipped().size(), 6U); }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::shipped_traces_test

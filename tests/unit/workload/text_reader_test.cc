@@ -8,8 +8,7 @@
 
 #include "unit/workload/workload_test_util.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::text_reader_test {
 
 using test::read_all;
 using test::read_error;
@@ -111,5 +110,4 @@ TEST(TextReader, StartsAgain) {
   EXPECT_EQ(test::drain(*reader), first);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::text_reader_test

@@ -10,8 +10,7 @@
 
 #include "unit/workload/workload_test_util.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::trace_convert_test {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
@@ -211,5 +210,4 @@ TEST(FileWriter, LeavesNothingUnlessFinished) {
   EXPECT_EQ(folder.files(), 0U);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::trace_convert_test

@@ -8,8 +8,7 @@
 #include "pagoda/workload/text_reader.h"
 #include "unit/workload/workload_test_util.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::trace_format_test {
 
 using test::read_error;
 using ::testing::AllOf;
@@ -131,5 +130,4 @@ TEST(TraceReader, SaysWhichFileIsDamaged) {
   EXPECT_THAT(test::user_error([&] { open_trace(folder.file("none")); }), HasSubstr("No such file"));
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::trace_format_test

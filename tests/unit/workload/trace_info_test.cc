@@ -9,8 +9,7 @@
 #include "pagoda/workload/trace_reuse.h"
 #include "unit/workload/workload_test_util.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::trace_info_test {
 
 using ::testing::ElementsAre;
 
@@ -123,5 +122,4 @@ TEST(ReuseDistance, SurvivesMoreAccessesThanItHasTimesFor) {
   EXPECT_EQ(reuse.hits(131'072), 5 * kPages);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::trace_info_test

@@ -12,8 +12,7 @@
 
 #include "unit/workload/workload_test_util.h"
 
-namespace pagoda {
-namespace {
+namespace pagoda::trace_source_test {
 
 using test::drain;
 using ::testing::ElementsAre;
@@ -193,5 +192,4 @@ TEST(TouchedPages, CountsLines) {
   EXPECT_EQ(touched.lines(), 2U + 2U + 64U);
 }
 
-}  // namespace
-}  // namespace pagoda
+}  // namespace pagoda::trace_source_test
