@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "pagoda/base/error.h"
 
@@ -37,6 +38,17 @@ void replace_file(const fs::path& file, const std::string& text) {
   } catch (const fs::filesystem_error& failure) {
     fs::remove(beside, error);
     throw UserError({file.string(), 0}, fmt::format("cannot be written: {}", failure.code().message()));
+  }
+}
+
+nlohmann::json parse_json(std::string_view text, const std::string& file) {
+  using Json = nlohmann::json;
+  try {
+    return Json::parse(text);
+  } catch (const Json::parse_error& error) {
+    throw UserError({file, 0}, fmt::format("is not JSON at byte {}", error.byte));
+  } catch (const Json::out_of_range&) {
+    throw UserError({file, 0}, "has a number beyond 1.8e308");
   }
 }
 

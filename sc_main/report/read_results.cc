@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "pagoda/base/config_node.h"
@@ -17,13 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-Json read_json(const fs::path& file) {
-  try {
-    return Json::parse(read_text(file));
-  } catch (const Json::parse_error& error) {
-    throw UserError({file.string(), 0}, fmt::format("is not JSON at byte {}", error.byte));
-  }
-}
+Json read_json(const fs::path& file) { return parse_json(read_text(file), file.string()); }
 
 // What a text or number of a JSON object says; nothing if it is not there.
 std::string said(const Json& object, const char* key) {

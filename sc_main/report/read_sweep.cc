@@ -6,6 +6,7 @@
 
 #include "pagoda/base/error.h"
 #include "sc_main/report/axis.h"
+#include "sc_main/report/files.h"
 #include "sc_main/report/read_results.h"
 
 namespace pagoda::report {
@@ -178,13 +179,7 @@ class SweepReader {
 }  // namespace
 
 Study parse_sweep(std::string_view text, const std::string& file) {
-  Json root;
-  try {
-    root = Json::parse(text);
-  } catch (const Json::parse_error& error) {
-    throw UserError({file, 0}, fmt::format("is not JSON at byte {}", error.byte));
-  }
-  return SweepReader(root, file).read();
+  return SweepReader(parse_json(text, file), file).read();
 }
 
 }  // namespace pagoda::report

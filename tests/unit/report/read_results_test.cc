@@ -110,6 +110,7 @@ TEST(Sweeps, ThatAreNoJsonAreRefused) {
   EXPECT_THROW(parse_sweep("", "results.json"), UserError);
   EXPECT_THROW(parse_sweep("[]", "results.json"), UserError);
   EXPECT_THROW(parse_sweep("{\"pagoda_sweep\": 1", "results.json"), UserError);
+  EXPECT_THROW(parse_sweep("{\"pagoda_sweep\": 1e3080}", "results.json"), UserError);
 }
 
 TEST(Folders, OfSomethingElseAreRefused) {
