@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <functional>
+#include <limits>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -38,11 +40,14 @@ void append_csv(const StatNode& node, const std::string& path, std::string& out)
   const auto line = [&](const std::string& name, const auto& value, const std::string& unit) {
     out += fmt::format("{},{},{},{}\n", name, value, unit, csv_field(node.meaning));
   };
+  const auto number_or_nothing = [](double value) { return std::isnan(value) ? "" : fmt::format("{}", value); };
   if (const auto* count = std::get_if<std::uint64_t>(&node.value)) line(path, *count, node.unit);
-  if (const auto* number = std::get_if<double>(&node.value)) line(path, *number, node.unit);
+  if (const auto* number = std::get_if<double>(&node.value)) line(path, number_or_nothing(*number), node.unit);
   if (const auto* summary = std::get_if<DistributionSummary>(&node.value)) {
     line(path + ".count", summary->count, "");
-    for (const NamedNumber& part : kSummaryParts) line(path + "." + part.name, summary->*part.member, node.unit);
+    for (const NamedNumber& part : kSummaryParts) {
+      line(path + "." + part.name, number_or_nothing(summary->*part.member), node.unit);
+    }
   }
   for (const StatNode& child : node.children) {
     append_csv(child, path.empty() ? child.name : path + "." + child.name, out);
@@ -61,6 +66,11 @@ void append_distributions(const StatNode& node, const std::string& path, std::st
 }  // namespace
 
 DistributionSummary DistributionSummary::of(const Distribution& d, double scale) {
+  if (d.count() == 0) {
+    DistributionSummary nothing;
+    for (const NamedNumber& part : kSummaryParts) nothing.*part.member = std::numeric_limits<double>::quiet_NaN();
+    return nothing;
+  }
   const auto scaled = [scale](std::uint64_t value) { return static_cast<double>(value) / scale; };
   DistributionSummary summary{.count = d.count(),
                               .mean = d.mean() / scale,
@@ -110,11 +120,11 @@ double StatNode::number(std::string_view dotted_path) const {
     if (node == nullptr) return 0;
   }
   if (const auto* count = std::get_if<std::uint64_t>(&node->value)) return static_cast<double>(*count);
-  if (const auto* number = std::get_if<double>(&node->value)) return *number;
+  if (const auto* number = std::get_if<double>(&node->value)) return std::isnan(*number) ? 0 : *number;
   if (const auto* summary = std::get_if<DistributionSummary>(&node->value)) {
     if (part == "count") return static_cast<double>(summary->count);
     for (const NamedNumber& named : kSummaryParts) {
-      if (part == named.name) return summary->*named.member;
+      if (part == named.name) return summary->count == 0 ? 0 : summary->*named.member;
     }
   }
   return 0;

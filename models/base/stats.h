@@ -39,7 +39,7 @@ class StatVisitor {
   virtual ~StatVisitor() = default;
   virtual void counter(const char* name, std::uint64_t& value, StatUnit unit, const char* meaning) = 0;
   virtual void distribution(const char* name, Distribution& value, StatUnit unit, const char* meaning) = 0;
-  /// A figure computed from others, already in `unit`.
+  /// A figure computed from others, already in `unit`; NaN if there is nothing to compute it from.
   virtual void value(const char* name, double value, const char* unit, const char* meaning) = 0;
   /// Whether the visit clears what it is shown. A model whose figures come from elsewhere takes its baseline then.
   virtual bool clears() const { return false; }
@@ -63,7 +63,8 @@ class StatReset final : public StatVisitor {
 inline constexpr std::array kQuantileFractions{0.0, 0.01, 0.05, 0.1,  0.2,   0.3,  0.4,   0.5,   0.6,    0.7,    0.75,
                                                0.8, 0.85, 0.9,  0.95, 0.975, 0.99, 0.995, 0.999, 0.9995, 0.9999, 1.0};
 
-/// The figures of a distribution that results show, in the distribution's unit.
+/// The figures of a distribution that results show, in the distribution's unit; all but the count are NaN if it recorded
+/// nothing.
 struct DistributionSummary {
   std::uint64_t count = 0;
   double mean = 0, min = 0, p50 = 0, p95 = 0, p99 = 0, max = 0;
@@ -85,7 +86,8 @@ struct StatNode {
   /// The child of that name, made at the end if missing.
   StatNode& child(const std::string& child_name);
   const StatNode* find(std::string_view dotted_path) const;
-  /// The number at a path such as `cpu0.mmu.walker.latency.p99`; 0 if there is none.
+  /// The number at a path such as `cpu0.mmu.walker.latency.p99`; 0 if there is none, or nothing was
+  /// recorded for it.
   double number(std::string_view dotted_path) const;
 };
 
@@ -105,9 +107,10 @@ class StatReader final : public StatVisitor {
   std::vector<StatNode*> open_;
 };
 
-/// Nested by path, numbers only; distributions are objects {count, mean, min, p50, p95, p99, max}.
+/// Nested by path, numbers only; distributions are objects {count, mean, min, p50, p95, p99, max}, all but the count null
+/// if nothing was recorded.
 std::string stats_json(const StatNode& root);
-/// One line per number: name,value,unit,description.
+/// One line per number: name,value,unit,description; the value is empty where a distribution recorded nothing.
 std::string stats_csv(const StatNode& root);
 /// One line per distribution that recorded anything: name,unit,count, then its value at each of kQuantileFractions.
 std::string distributions_csv(const StatNode& root);

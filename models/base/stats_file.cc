@@ -1,6 +1,7 @@
 #include "pagoda/base/stats_file.h"
 
 #include <charconv>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -47,7 +48,8 @@ std::vector<StatLine> parse_stats_csv(std::string_view text, const std::string& 
   std::vector<StatLine> lines;
   std::vector<std::string> fields;
   while (next_record(reader, kColumns, fields)) {
-    lines.push_back({fields[0], number(reader, fields[1]), fields[2], fields[3]});
+    const double value = fields[1].empty() ? std::numeric_limits<double>::quiet_NaN() : number(reader, fields[1]);
+    lines.push_back({fields[0], value, fields[2], fields[3]});
   }
   return lines;
 }

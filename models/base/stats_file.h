@@ -11,7 +11,7 @@ namespace pagoda {
 
 struct StatLine {
   std::string name;  ///< dotted path
-  double value = 0;
+  double value = 0;  ///< NaN: none, as the mean of nothing
   std::string unit;
   std::string description;
 };

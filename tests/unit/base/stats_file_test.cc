@@ -1,8 +1,11 @@
 // What runs write as CSV is read back as it was; anything else is refused with its line.
 #include "pagoda/base/stats_file.h"
 
+#include <cmath>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "pagoda/base/csv.h"
 #include "pagoda/base/stats.h"
@@ -68,6 +71,12 @@ TEST(StatsFile, HoldsWhatWasWritten) {
   EXPECT_EQ(lines[2].name, "cpu0.latency.mean");
   EXPECT_EQ(lines[2].value, 500.5);
   EXPECT_EQ(lines[2].unit, "ns");
+  EXPECT_EQ(lines[8].name, "cpu0.nothing.count");
+  EXPECT_EQ(lines[8].value, 0);
+  EXPECT_EQ(lines[9].name, "cpu0.nothing.mean");
+  EXPECT_TRUE(std::isnan(lines[9].value)) << "nothing has no mean";
+  EXPECT_TRUE(nlohmann::json::parse(stats_json(root))["cpu0"]["nothing"]["p99"].is_null());
+  EXPECT_EQ(root.number("cpu0.nothing.p99"), 0);
 
   const std::vector<DistributionLine> all = parse_distributions_csv(distributions_csv(root), "distributions.csv");
   ASSERT_EQ(all.size(), 1U) << "what recorded nothing has no line";
