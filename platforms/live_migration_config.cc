@@ -3,14 +3,6 @@
 #include "pagoda/base/config_builder.h"
 
 namespace pagoda {
-namespace {
-
-bool moves_first(const MigrationConfig& manager) {
-  return manager.mode == MigrationMode::post_copy || manager.mode == MigrationMode::hybrid ||
-         manager.no_convergence == NoConvergence::post_copy;
-}
-
-}  // namespace
 
 const ConfigInfo& EmulationConfig::config_info() {
   static const ConfigInfo info =
@@ -48,12 +40,7 @@ const ConfigInfo& LiveMigrationConfig::config_info() {
                  in_range(0.0, 1.0))
           .field("reset_at", &C::reset_at, "when the devices' dirty loggers are reset, by surprise; none: never")
           .check([](const C& c) -> std::optional<ConfigProblem> {
-            if (c.unit == MigrationUnit::process || !moves_first(c.manager)) return std::nullopt;
-            return ConfigProblem{"unit", "a machine does not run before its memory is there",
-                                 "allowed: unit: process, or a mode without post-copy"};
-          })
-          .check([](const C& c) -> std::optional<ConfigProblem> {
-            if (!moves_first(c.manager) || !c.link.fails_at || c.link.repaired_after) return std::nullopt;
+            if (!c.manager.moves_first() || !c.link.fails_at || c.link.repaired_after) return std::nullopt;
             return ConfigProblem{"link", "fails for good, and a process that has moved first could not go on",
                                  "allowed: repaired_after, or a mode without post-copy"};
           });

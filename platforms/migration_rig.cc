@@ -93,6 +93,7 @@ MigrationRig::MigrationRig(const LiveMigrationConfig& config, Os& os, SpaceId sp
   link_ = std::make_unique<NetworkLink>("network", config.link);
   migration_ = std::make_unique<Migration>("migration", config.manager, guest_, static_cast<MigratedGuest&>(*this),
                                            *link_, memory, os);
+  if (is_machine()) os.observe_tables(table_writes());
 }
 
 MigrationRig::~MigrationRig() = default;
@@ -121,6 +122,7 @@ void MigrationRig::note(std::uint32_t requester, Addr physical, std::uint32_t by
 
 WriteTap& MigrationRig::add_core(Cpu& cpu) {
   cores_.push_back(&cpu);
+  if (is_machine()) cpu.unit().observe_tables(table_writes());
   const std::string name = fmt::format("stores{}", cpu.number());
   taps_.push_back(std::make_unique<WriteTap>(
       name.c_str(), [this](Addr address, std::uint32_t bytes, const RequestInfo&) { guest_.stored(address, bytes); }));
@@ -205,7 +207,7 @@ GuestPages::Range MigrationRig::range_of(const Device& device) const {
   return {.base = base, .pages = (end - base) >> kPageShift, .first = *pages.number_of(base)};
 }
 
-// Not the tables in a machine: they have contents already.
+// Not the tables in a machine, and what has contents already.
 void MigrationRig::fill_memory(std::uint64_t seed) {
   constexpr std::size_t kLine = 64;
   std::mt19937_64 engine(seed);
@@ -213,7 +215,8 @@ void MigrationRig::fill_memory(std::uint64_t seed) {
   const PageSet pages = guest_.backed();
   for (std::uint64_t page = pages.next(0); page < pages.range(); page = pages.next(page + 1)) {
     const Addr frame = *guest_.frame_of(page);
-    if (!guest_.is_zero(frame)) continue;
+    const bool tables = is_machine() && os_.holds_tables(space_, guest_.pages().address_of(page));
+    if (tables || !guest_.is_zero(frame)) continue;
     unsigned char* const bytes = migration_->port().data(frame);
     for (std::size_t line = 0; line < kPageBytes; line += kLine) {
       const std::uint64_t drawn = engine();
@@ -253,7 +256,7 @@ void MigrationRig::resume_devices() {
 }
 
 void MigrationRig::forget_translations() {
-  for (Cpu* core : cores_) core->mmu().invalidate({}, kernel_now());
+  for (Cpu* core : cores_) core->mmu().invalidate({.later_stages = true}, kernel_now());
 }
 
 void MigrationRig::monitoring_begins() {

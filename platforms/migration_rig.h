@@ -80,6 +80,9 @@ class MigrationRig final : private MigratedGuest, private InterruptSink, private
 
   void make_sources();
   void add_device_source(Device& device);
+  TableObserver table_writes() {
+    return [this](Addr physical, std::uint64_t value) { guest_.table_written(physical, value); };
+  }
   void note(std::uint32_t requester, Addr physical, std::uint32_t bytes);
   GuestPages::Range range_of(const Device& device) const;
 
@@ -88,6 +91,7 @@ class MigrationRig final : private MigratedGuest, private InterruptSink, private
   void resume_devices() override;
   void forget_translations() override;
   std::optional<Ps> devices_gone_since() const override { return gone_since_; }
+  unsigned stage() const override { return is_machine() ? static_cast<unsigned>(space_.index) + 1 : 0; }
   void monitoring_begins() override;
   double progress() override;
   void visit_stats(StatVisitor& visitor, Ps measured) override;

@@ -88,10 +88,17 @@ std::optional<ConfigProblem> migration_problem(const PlatformConfig& config) {
     return ConfigProblem{"migration.processors", "dirty_flags, and nothing sets them in the tables of the machine",
                          "allowed: flags: hardware for the last of the hypervisors"};
   }
+  const bool walks_in_memory = std::any_of(config.cpus.begin(), config.cpus.end(), [](const CpuConfig& cpu) {
+    return cpu.mmu.walker.place != WalkerPlace::host;
+  });
+  if (machine && migration.manager.moves_first() && walks_in_memory) {
+    return ConfigProblem{"migration", "moves a machine before its memory, whose tables are walked in memory",
+                         "allowed: cpus.*.mmu.walker.place: host, or a mode without post-copy"};
+  }
   const bool threads =
       std::any_of(config.cpus.begin(), config.cpus.end(), [](const CpuConfig& cpu) { return cpu.smt.has_value(); });
-  if (config.io.sharing || config.io.control || config.warmup > 0 || threads) {
-    return ConfigProblem{"migration", "not beside io.sharing, io.control, warmup or cpus.smt",
+  if (config.io.sharing || config.io.control || config.os.churn || config.warmup > 0 || threads) {
+    return ConfigProblem{"migration", "not beside io.sharing, io.control, os.churn, warmup or cpus.smt",
                          "allowed: none of these; migration.manager.start is its warm-up"};
   }
   if (migration.devices == DeviceTracking::iommu_flags && config.io.iommu &&

@@ -287,7 +287,7 @@ bool Mmu::translate(Way& way, const TimedRequest& request, Piece& piece) {
 }
 
 bool Mmu::walk(const WalkRequest& wanted, const TimedRequest& cause, Piece& piece, TlbEntry& found) {
-  TablePort tables(tables_below_, cause);
+  TablePort tables(tables_below_, cause, &table_observer_);
   const WalkResult result = walker_.walk({.stages = context_.stages,
                                           .tag = context_.tag,
                                           .request = wanted,

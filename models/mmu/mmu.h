@@ -73,6 +73,9 @@ class Mmu : public Module {
   /// done.
   Ps invalidate(const TlbInvalidation& what, Ps at);
 
+  /// Of walks that it makes itself.
+  void observe_tables(TableObserver observer) { table_observer_ = std::move(observer); }
+
   /// Page-table walks that its statistics count.
   std::uint64_t walks() const { return walker_.walks(); }
 
@@ -147,6 +150,7 @@ class Mmu : public Module {
   Downlink data_below_;
   Downlink fetch_below_;
   Downlink tables_below_;
+  TableObserver table_observer_;
   Way data_way_{*this, dtlb_, data_below_};
   Way fetch_way_{*this, itlb_, fetch_below_};
   Way fetch_by_data_way_{*this, itlb_, data_below_};

@@ -27,6 +27,7 @@ TableMemory::Answer TablePort::compare_and_swap(Addr address, std::uint64_t expe
   answer.swapped = !known || answer.value == expected;
   if (answer.swapped) answer.value = desired;
   access(answer.swapped ? AccessKind::write : AccessKind::read, address, word, answer, at);
+  if (answer.swapped && observer_ != nullptr && *observer_) (*observer_)(address, desired);
   return answer;
 }
 

@@ -11,8 +11,9 @@ namespace pagoda {
 
 class TablePort final : public TableMemory {
  public:
-  /// Accesses on behalf of `cause`; all of their time is walk time to it.
-  TablePort(Downlink& below, const TimedRequest& cause) : below_(below), cause_(cause) {}
+  /// Accesses on behalf of `cause`; all of their time is walk time to it. `observer`, if there is one, outlives this.
+  TablePort(Downlink& below, const TimedRequest& cause, const TableObserver* observer = nullptr)
+      : below_(below), cause_(cause), observer_(observer) {}
 
   /// Reads the words from `address` on as one access; the answer's value is the first.
   Answer load(Addr address, std::span<std::uint64_t> words, Ps at);
@@ -24,6 +25,7 @@ class TablePort final : public TableMemory {
 
   Downlink& below_;
   const TimedRequest& cause_;
+  const TableObserver* observer_;
 };
 
 }  // namespace pagoda

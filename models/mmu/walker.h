@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "pagoda/base/probe.h"
@@ -37,6 +38,9 @@ class TableMemory {
   virtual Answer read(Addr address, Ps at) = 0;
   virtual Answer compare_and_swap(Addr address, std::uint64_t expected, std::uint64_t desired, Ps at) = 0;
 };
+
+/// Told of each table entry in which hardware has set flags: its physical address and new value.
+using TableObserver = std::function<void(Addr, std::uint64_t)>;
 
 class Walker {
  public:

@@ -28,9 +28,13 @@ AddressSpace::AddressSpace(const PageFormat& format, const StageControls& contro
 AddressSpace::Ensured AddressSpace::ensure(Addr input) {
   if (!stage_.format->accepts(stage_.canonical(input))) return {Outcome::out_of_range, {}};
   if (const std::optional<MappedPage> page = editor_.find(input)) return {Outcome::already_mapped, *page};
+  if (absent_ != nullptr) {
+    if (const std::optional<MappedPage> page = absent_->reach(input)) return {Outcome::already_mapped, *page};
+  }
   const Rights rights = policy_.preset_flags ? kAllRights | kFlags : kAllRights;
   for (const unsigned shift : kPageShifts) {
     if (shift > policy_.page_shift) continue;
+    if (absent_ != nullptr && shift > kPageShift) continue;  // its range may be that of absent pages
     const std::optional<Addr> frame = frames_.allocate(std::uint64_t{1} << shift);
     if (!frame) continue;
     const Addr page = input & ~low_mask(shift);
@@ -40,6 +44,7 @@ AddressSpace::Ensured AddressSpace::ensure(Addr input) {
         ++pages_[shift];
         const MappedPage mapped = *editor_.find(input);
         if (observer_) observer_(mapped);
+        if (absent_ != nullptr) absent_->mapped(mapped);
         return {Outcome::mapped, mapped};
       }
       case EditStatus::out_of_frames:
@@ -107,7 +112,7 @@ bool AddressSpace::take_accessed(Addr input) {
 
 Addr NestedStore::translate(Addr address) {
   const Addr page = address & ~low_mask(kPageShift);
-  if (page != recent_page_) {
+  if (page != recent_page_ || space_.has_absent()) {
     const AddressSpace::Ensured ensured = space_.ensure(page);
     if (ensured.outcome != AddressSpace::Outcome::already_mapped && ensured.outcome != AddressSpace::Outcome::mapped) {
       throw UserError("the host has no memory left for its guest");

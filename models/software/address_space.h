@@ -10,6 +10,8 @@
 #include <optional>
 #include <utility>
 
+#include <boost/unordered/unordered_flat_set.hpp>
+
 #include "pagoda/base/fault.h"
 #include "pagoda/paging/byte_store.h"
 #include "pagoda/paging/page_table_editor.h"
@@ -21,6 +23,16 @@ namespace pagoda {
 struct PagePolicy {
   unsigned page_shift = 12;  ///< largest page size to use: 12, 21 or 30
   bool preset_flags = true;  ///< software sets accessed and dirty when it maps; else it leaves them clear
+};
+
+/// Who has taken pages out of an address space for a while, with their contents somewhere else.
+class AbsentPages {
+ public:
+  virtual ~AbsentPages() = default;
+  /// Software reaches into the page around `input`: the page as it was, if it has been taken out. Software waits.
+  virtual std::optional<MappedPage> reach(Addr input) = 0;
+  /// A page is new.
+  virtual void mapped(const MappedPage& page) = 0;
 };
 
 class AddressSpace {
@@ -44,6 +56,9 @@ class AddressSpace {
   Ensured ensure(Addr input);
   /// Told of each page that ensure() maps.
   void observe(std::function<void(const MappedPage&)> observer) { observer_ = std::move(observer); }
+  /// Pages may be absent from now on: ensure() counts one that is as mapped. Null: they are all there again.
+  void let_be_absent(AbsentPages* absent) { absent_ = absent; }
+  bool has_absent() const { return absent_ != nullptr; }
 
   /// Sets accessed, and dirty if asked, in the leaf for `input`; false if nothing is mapped there.
   bool set_flags(Addr input, bool dirty);
@@ -72,6 +87,7 @@ class AddressSpace {
   FrameAllocator& frames_;
   PageTableEditor editor_;
   std::function<void(const MappedPage&)> observer_;
+  AbsentPages* absent_ = nullptr;
   std::uint64_t mapped_bytes_ = 0;
   std::array<std::uint64_t, 64> pages_{};
 };
@@ -80,26 +96,37 @@ class AddressSpace {
 /// a page maps it.
 class NestedStore final : public ByteStore {
  public:
-  /// `below` is the store of the space's output; `written` is told of addresses before they are written.
+  /// Of a word that is about to be written: its address, and that in the space's output.
+  using Written = std::function<void(Addr address, Addr output, std::uint64_t value)>;
+
+  /// `below` is the store of the space's output.
   NestedStore(
-      AddressSpace& space, ByteStore& below, std::function<void(Addr)> written = [](Addr) {})
+      AddressSpace& space, ByteStore& below, Written written = [](Addr, Addr, std::uint64_t) {})
       : space_(space), below_(below), written_(std::move(written)) {}
 
   std::uint64_t read(Addr address) override { return below_.read(translate(address)); }
   void write(Addr address, std::uint64_t value) override {
     const Addr output = translate(address);
-    written_(address);
+    if (address >> kPageShift != recent_written_) {
+      recent_written_ = address >> kPageShift;
+      written_pages_.insert(recent_written_);
+    }
+    written_(address, output, value);
     below_.write(output, value);
   }
+  /// Whether system software has written into the page: it has tables there, or had.
+  bool wrote_to(Addr address) const { return written_pages_.contains(address >> kPageShift); }
 
  private:
   Addr translate(Addr address);
 
   AddressSpace& space_;
   ByteStore& below_;
-  std::function<void(Addr)> written_;
+  Written written_;
   Addr recent_page_ = 1;  // no page address
   Addr recent_output_ = 0;
+  Addr recent_written_ = ~Addr{0};
+  boost::unordered_flat_set<Addr> written_pages_;  // by number
 };
 
 }  // namespace pagoda

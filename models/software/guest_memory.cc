@@ -62,16 +62,29 @@ void GuestMemory::store(Addr physical, std::span<const unsigned char> bytes) {
     std::memcpy(memory_.data(physical), bytes.data(), bytes.size());
     return witness_.written(frame);
   }
-  const auto known = page_of_frame_.find(frame);
-  if (known == page_of_frame_.end()) return;  // not a page of its memory
-  const std::uint64_t page = known->second;
-  if (!there_->has(page)) {
-    throw InvariantError(fmt::format("the process writes page {} of its memory, which has not been received", page));
-  }
-  auto [moved, fresh] = moved_.try_emplace(page);
+  const std::optional<std::uint64_t> page = received_page(frame);
+  if (!page) return;
+  auto [moved, fresh] = moved_.try_emplace(*page);
   if (fresh) std::memcpy(moved->second.data(), memory_.data(frame), kPage);
   std::memcpy(&moved->second[offset], bytes.data(), bytes.size());
-  there_->write(page, offset, bytes);
+  there_->write(*page, offset, bytes);
+}
+
+// The page in a frame, after it has moved; nothing if it is none of its memory.
+std::optional<std::uint64_t> GuestMemory::received_page(Addr frame) const {
+  const std::optional<std::uint64_t> page = page_in(frame);
+  if (page && !there_->has(*page)) {
+    throw InvariantError(fmt::format("page {} of its memory is written, which has not been received", *page));
+  }
+  return page;
+}
+
+void GuestMemory::table_written(Addr physical, std::uint64_t value) {
+  if (there_ == nullptr) return;
+  const Addr offset = physical & low_mask(kPageShift);
+  std::array<unsigned char, sizeof value> bytes;
+  std::memcpy(bytes.data(), &value, sizeof value);
+  if (const std::optional<std::uint64_t> page = received_page(physical - offset)) there_->write(*page, offset, bytes);
 }
 
 void GuestMemory::written_by_device(Addr physical, std::uint32_t bytes) {

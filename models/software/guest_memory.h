@@ -1,9 +1,10 @@
-// The memory of a process that migrates: which frame of the source holds each page, the bytes that its programs and
-// devices write, and, once it has moved, its pages on the other machine.
+// The memory of a process, or virtual machine, that migrates: which frame of the source holds each page, the bytes that
+// its programs and devices write, and, once it has moved, its pages on the other machine.
 //
 // Bytes: stores of modelled programs have no data of their own. Each gets a number that no other has, written to
 // wherever the process's memory is then, so that copies can be compared byte for byte. After the process has moved the
-// source stays as it was; what is written then is kept a second time, as it must look.
+// source stays as it was; what is written then is kept a second time, as it must look. Only tables that lie in a
+// machine go on being written where they are: hardware reads them there.
 //
 // Errors: InvariantError for a store to a page that the other machine does not have yet.
 #pragma once
@@ -47,6 +48,8 @@ class GuestMemory {
   /// Bytes of the program's own, within a page.
   void store(Addr physical, std::span<const unsigned char> bytes);
   void written_by_device(Addr physical, std::uint32_t bytes);
+  /// A word of the tables that lie in a machine's memory gets this value, where it is.
+  void table_written(Addr physical, std::uint64_t value);
 
   /// The process has moved: its memory is there from now on. The other machine's memory outlives this.
   void move_to(ReceivedMemory& there) { there_ = &there; }
@@ -59,6 +62,8 @@ class GuestMemory {
   Page expected(std::uint64_t page);
 
  private:
+  std::optional<std::uint64_t> received_page(Addr frame) const;
+
   AddressSpace& space_;
   PhysicalMemory& memory_;
   GuestPages pages_;

@@ -244,7 +244,7 @@ Migration::Outcome Migration::finish_by_post_copy(PageSet& dirty) {
   if (backed_ > there_->capacity()) return Outcome::no_memory;  // later it would be too late
   if (!send_state()) return Outcome::link_failed;
   spend(config_.resume.ps);
-  post_copy_.begin(dirty, *there_);
+  post_copy_.begin(dirty, *there_, host_.stage());
   host_.forget_translations();
   downtime_ = kernel_now() - paused_at_;
   paused_probe_.set(kernel_now(), 0);
@@ -255,6 +255,7 @@ Migration::Outcome Migration::finish_by_post_copy(PageSet& dirty) {
   if (pushed != Outcome::none) return pushed;
   end_ = kernel_now();
   post_running_ = end_ - resumed;
+  post_copy_.end();
   post_during_ = host_.progress() - progress;
   device_downtime_ = end_ - host_.devices_gone_since().value_or(paused_at_);
   host_.pause();

@@ -50,6 +50,8 @@ class MigratedGuest {
   virtual std::optional<Ps> devices_gone_since() const { return std::nullopt; }
   /// Monitoring begins: results count from here on.
   virtual void monitoring_begins() {}
+  /// Which stage of translation has its memory as output: that of a process is the first one's.
+  virtual unsigned stage() const { return 0; }
   /// Instructions done so far.
   virtual double progress() = 0;
   /// What it has to say of itself, among the manager's statistics.

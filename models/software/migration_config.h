@@ -50,6 +50,12 @@ struct MigrationConfig {
   std::uint32_t attempts = 1;
   Duration retry{200 * kMicrosecond};
 
+  /// Whether the process may run on the other machine before all of its memory is there.
+  bool moves_first() const {
+    return mode == MigrationMode::post_copy || mode == MigrationMode::hybrid ||
+           no_convergence == NoConvergence::post_copy;
+  }
+
   static const ConfigInfo& config_info();
 };
 

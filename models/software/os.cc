@@ -52,9 +52,12 @@ Os::Os(const sc_core::sc_module_name& name, const OsConfig& config, const std::v
     machine.space = std::make_unique<AddressSpace>(format, controls_for(format, machine.config.flags),
                                                    policy_for(machine.config.page_size, machine.config.flags), *store,
                                                    *frames, is_last ? frames_for_tables(0) : nullptr);
-    machine.store = std::make_unique<NestedStore>(*machine.space, *store, [this, i](Addr address) {
-      written_by_software({SpaceId::Kind::machine, i}, address);
-    });
+    machine.store = std::make_unique<NestedStore>(*machine.space, *store,
+                                                  [this, i](Addr address, Addr output, std::uint64_t value) {
+                                                    written_by_software({SpaceId::Kind::machine, i}, address);
+                                                    if (i + 1 == machines_.size() && table_observer_)
+                                                      table_observer_(output, value);
+                                                  });
     const FrameConfig& guest_frames = i == 0 ? config.frames : hypervisors[i - 1].frames;
     machine.frames = std::make_unique<FrameAllocator>(guest_frames, kReservedLow, machine.config.memory.count,
                                                       seed + i + 1, is_last ? for_devices : std::vector<FrameRange>{});

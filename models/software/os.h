@@ -74,6 +74,10 @@ class Os : public Module, public FaultHandler {
   /// Told of each page that stores no more fault on: write protection has been lifted, or it has been mapped.
   void observe_writable(SpaceId id, std::function<void(const MappedPage&)> observer);
 
+  /// Whether the page at this address of a machine's memory holds tables of software in it.
+  bool holds_tables(SpaceId machine, Addr address) const { return machines_[machine.index].store->wrote_to(address); }
+  /// Told of each word, by its physical address, that software in the outermost machine writes into its tables.
+  void observe_tables(std::function<void(Addr, std::uint64_t)> observer) { table_observer_ = std::move(observer); }
   /// Software stores there without an MMU of its own: what the hardware would do to the page's entry is done.
   void written_by_software(SpaceId id, Addr address);
 
@@ -155,6 +159,7 @@ class Os : public Module, public FaultHandler {
   std::vector<Processor*> processors_;  // of all processes
   std::function<void(const MappedPage&)> writable_observer_;
   SpaceId observed_;
+  std::function<void(Addr, std::uint64_t)> table_observer_;
   std::uint64_t minor_faults_ = 0, major_faults_ = 0, flag_faults_ = 0, protection_faults_ = 0, spurious_faults_ = 0;
   std::uint64_t machine_faults_ = 0, held_faults_ = 0, unmapped_ = 0, protected_ = 0, shootdowns_ = 0,
                 interrupts_sent_ = 0;

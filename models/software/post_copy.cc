@@ -11,12 +11,14 @@ constexpr std::uint64_t kRequestBytes = 16;  // a page's number and a header: a 
 
 }  // namespace
 
-void PostCopy::begin(const PageSet& missing, ReceivedMemory& there) {
+void PostCopy::begin(const PageSet& missing, ReceivedMemory& there, unsigned stage) {
   there_ = &there;
+  stage_ = stage;
   missing_ = missing;
   next_ = 0;
   for (std::uint64_t page = missing.next(0); page < missing.range(); page = missing.next(page + 1)) take_out(page);
   guest_.move_to(there);
+  guest_.space().let_be_absent(this);
   missing_probe_.set(kernel_now(), missing_.count());
 }
 
@@ -72,29 +74,37 @@ std::optional<Ps> PostCopy::transfer(std::uint64_t page, Ps at, Ps& sent) {
   return delivery.arrived;
 }
 
+// The page that is missing in the tables that migration takes pages out of.
+std::optional<std::uint64_t> PostCopy::page_of(const Fault& fault) const {
+  if (fault.cause != FaultCause::not_present || fault.stage != stage_) return std::nullopt;
+  return guest_.pages().number_of(stage_ == 0 ? fault.virtual_address : fault.stage_address);
+}
+
 FaultHandler::Outcome PostCopy::handle_fault(Processor& processor, const Fault& fault, Ps at) {
-  const std::optional<std::uint64_t> page = fault.stage == 0 && fault.cause == FaultCause::not_present
-                                                ? guest_.pages().number_of(fault.virtual_address)
-                                                : std::nullopt;
-  if (there_ == nullptr || !page) return os_.handle_fault(processor, fault, at);
+  if (there_ == nullptr) return os_.handle_fault(processor, fault, at);
   settle(kernel_now());
+  const std::optional<std::uint64_t> page = page_of(fault);
+  if (!page) return ask_os(processor, fault, at);
   if (const auto coming = arriving_.find(*page); coming != arriving_.end()) {
     fault_time_.record(std::max(at, coming->second) - at);
     return {.resolved = true, .resume = std::max(at, coming->second) + costs_.fault, .sleeps = true};
   }
-  if (!missing_.contains(*page)) {
-    if (guest_.space().editor().find(fault.virtual_address)) return {.resolved = true, .resume = at + costs_.fault};
-    return first_touch(processor, fault, *page, at);
-  }
+  if (missing_.contains(*page)) return {.resolved = true, .resume = fetch(*page, at), .sleeps = true};
+  if (guest_.frame_of(*page)) return {.resolved = true, .resume = at + costs_.fault};
+  return ask_os(processor, fault, at);
+}
+
+// Asks for a page that is missing, again and again if the link is down; when it arrives.
+Ps PostCopy::fetch(std::uint64_t page, Ps at) {
   ++faults_;
   Ps asked = at + costs_.fault;
   while (true) {
     const NetworkLink::Delivery request = link_.reply(kRequestBytes, asked);
     Ps sent = 0;
-    const std::optional<Ps> arrives = request.ok ? transfer(*page, request.arrived, sent) : std::nullopt;
+    const std::optional<Ps> arrives = request.ok ? transfer(page, request.arrived, sent) : std::nullopt;
     if (arrives) {
       fault_time_.record(*arrives - at);
-      return {.resolved = true, .resume = *arrives, .sleeps = true};
+      return *arrives;
     }
     ++retries_;
     const std::optional<Ps> again = link_.up_again(request.arrived);
@@ -103,17 +113,38 @@ FaultHandler::Outcome PostCopy::handle_fault(Processor& processor, const Fault& 
   }
 }
 
-// A page that the process had not touched before it moved.
-FaultHandler::Outcome PostCopy::first_touch(Processor& processor, const Fault& fault, std::uint64_t page, Ps at) {
-  const Outcome outcome = os_.handle_fault(processor, fault, at);
-  const std::optional<Addr> frame = guest_.frame_of(page);
-  if (outcome.resolved && frame && !there_->has(page)) {
-    if (!there_->store(page, ReceivedMemory::ConstPageBytes(guest_.bytes_of(*frame), kPageBytes))) {
+// The handler may run in the machine that moves, and then needs pages itself.
+FaultHandler::Outcome PostCopy::ask_os(Processor& processor, const Fault& fault, Ps at) {
+  software_waits_until_ = at;
+  Outcome outcome = os_.handle_fault(processor, fault, at);
+  if (software_waits_until_ == at) return outcome;
+  outcome.resume += software_waits_until_ - at;
+  outcome.sleeps = true;
+  return outcome;
+}
+
+std::optional<MappedPage> PostCopy::reach(Addr input) {
+  const std::optional<std::uint64_t> page = guest_.pages().number_of(input);
+  const auto absent = page ? unmapped_.find(*page) : unmapped_.end();
+  if (absent == unmapped_.end()) return std::nullopt;
+  const Ps at = std::max(software_waits_until_, kernel_now());
+  const auto coming = arriving_.find(*page);
+  ++software_faults_;
+  software_waits_until_ = coming != arriving_.end() ? std::max(at, coming->second) : fetch(*page, at);
+  return absent->second;
+}
+
+// Nobody had touched it before the move: it is there at once.
+void PostCopy::mapped(const MappedPage& page) {
+  for (Addr address = page.input; address - page.input <= low_mask(page.page_shift); address += kPageBytes) {
+    const std::optional<std::uint64_t> number = guest_.pages().number_of(address);
+    if (!number || there_->has(*number)) continue;
+    const Addr frame = *guest_.frame_of(*number);
+    if (!there_->store(*number, ReceivedMemory::ConstPageBytes(guest_.bytes_of(frame), kPageBytes))) {
       throw UserError("the other machine has no memory left for a process that has moved already");
     }
-    guest_.witness().copied(*frame);
+    guest_.witness().copied(frame);
   }
-  return outcome;
 }
 
 std::optional<PostCopy::Pushed> PostCopy::push(Ps at) {
@@ -142,6 +173,7 @@ std::optional<Ps> PostCopy::settle(Ps now) {
 
 void PostCopy::visit_stats(StatVisitor& v) {
   v.counter("faults", faults_, kCount, "faults on pages that had not been sent");
+  v.counter("software_waits", software_faults_, kCount, "pages that a guest's kernel waited for to reach its tables");
   v.counter("pushed", pushed_, kCount, "pages sent in turn");
   v.counter("retries", retries_, kCount, "requests repeated because the link was down");
   v.distribution("fault_time", fault_time_, kTimeInNs, "what a program waited for a page");

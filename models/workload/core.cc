@@ -12,8 +12,9 @@ namespace pagoda {
 namespace {
 
 constexpr std::size_t kBatch = 256;
-// A fault is handled and the access tried again; a handler that never succeeds is a mistake in the platform.
-constexpr unsigned kMaxAttempts = 16;
+// A fault is handled and the access tried again; a handler that never succeeds is a mistake in the platform. Each of
+// the 124 tables that a walk of three stages reads may be missing.
+constexpr unsigned kMaxAttempts = 256;
 
 // Leaves a program that its system software has ended.
 struct ProgramEnds {};

@@ -19,8 +19,18 @@ constexpr Addr kBase = 0x10'0000'0000;
 constexpr std::uint64_t kPages = 64;
 constexpr Ps kStart = 10 * kMicrosecond;
 
-struct NoOs final : FaultHandler {
-  Outcome handle_fault(Processor& /*processor*/, const Fault& /*fault*/, Ps /*at*/) override { return {}; }
+// A kernel that does what a test says.
+struct TestOs final : FaultHandler {
+  Outcome handle_fault(Processor& /*processor*/, const Fault& /*fault*/, Ps at) override {
+    return handle ? handle(at) : Outcome{};
+  }
+  std::function<Outcome(Ps)> handle;
+};
+
+struct NoProcessor final : Processor {
+  unsigned number() const override { return 0; }
+  Mmu& mmu() override { throw std::logic_error("it has none"); }
+  Ps interrupt(Ps at, Ps duration) override { return at + duration; }
 };
 
 // Tells of the pages that a test has put down.
@@ -96,7 +106,7 @@ struct MigrationBench : ::testing::Test, MigratedGuest {
   AddressSpace space{
       *find_page_format("sv48"), controls_for(*find_page_format("sv48"), FlagSetting::hardware), {}, store, frames};
   GuestMemory guest{space, bytes};
-  NoOs os;
+  TestOs os;
   ListedPages processors{false}, devices{true};
   std::optional<NetworkLink> link;
   std::optional<Migration> manager;
@@ -181,6 +191,76 @@ TEST_F(MigrationBench, ADifferingByteFailsTheRun) {
     *bytes.data(*guest.frame_of(3) + 4000) = 1;
   };
   EXPECT_THROW(run(corrupt), InvariantError);
+}
+
+// The kernel of a machine that has moved.
+struct MovedKernel : MigrationBench {
+  MovedKernel() {
+    os.handle = [this](Ps at) -> FaultHandler::Outcome {
+      at_work();
+      return {.resolved = true, .resume = at + kMicrosecond};
+    };
+    MigrationConfig config = plain();
+    config.mode = MigrationMode::post_copy;
+    build(config);
+  }
+  // How long the kernel waits, beside its own time, for a fault of a stage that is not migration's.
+  Ps wait_for_fault() {
+    const Ps at = kernel_now();
+    const auto outcome = manager->faults().handle_fault(processor, {.cause = FaultCause::not_present, .stage = 3}, at);
+    EXPECT_TRUE(outcome.resolved);
+    return outcome.resume - at - kMicrosecond;
+  }
+
+  NestedStore tables{space, store,
+                     [this](Addr, Addr output, std::uint64_t value) { guest.table_written(output, value); }};
+  NestedStore untold{space, store};
+  std::function<void()> at_work;
+  NoProcessor processor;
+};
+
+TEST_F(MovedKernel, WaitsForPagesThatItReachesInto) {
+  constexpr Addr kWord = kBase + 40 * kPageBytes + 41 * 8;  // of the constructor's write
+  std::uint64_t seen = 0;
+  at_work = [&] { seen = tables.read(kWord); };
+  std::vector<Ps> waits;
+  run([&] {
+    Script::wait_until(kStart + 50 * kMicrosecond);
+    waits.push_back(wait_for_fault());
+    waits.push_back(wait_for_fault());
+    Script::wait_until(kernel_now() + waits.front());
+    waits.push_back(wait_for_fault());
+  });
+  EXPECT_EQ(manager->outcome(), Outcome::done);
+  EXPECT_EQ(seen, 41 * 0x9e3779b97f4a7c15);
+  // A microsecond of the hypervisor's, 16 bytes there, the page that is being sent, this one, and the way back.
+  const Ps least = kMicrosecond + 16 * kNanosecond + 2 * kWay + kPageTime;
+  EXPECT_GE(waits[0], least);
+  EXPECT_LE(waits[0], least + kPageTime);
+  EXPECT_EQ(waits[1], waits[0]) << "it is on its way";
+  EXPECT_EQ(waits[2], 0) << "it is there";
+  EXPECT_EQ(stat("migration.post_copy.software_waits"), 2);
+  EXPECT_EQ(stat("migration.pages_sent"), kPages) << "each once";
+}
+
+TEST_F(MovedKernel, WritesWherePagesAreThen) {
+  at_work = [&] {
+    for (std::uint64_t page = 0; page < kPages; page += 3) tables.write(kBase + page * kPageBytes + 8 * page, ~page);
+  };
+  run([&] {
+    Script::wait_until(kStart + 50 * kMicrosecond);
+    EXPECT_GT(wait_for_fault(), kPages / 6 * kPageTime);
+  });
+  EXPECT_EQ(manager->outcome(), Outcome::done);
+}
+
+TEST_F(MovedKernel, FailsTheRunIfAWordIsLost) {
+  at_work = [&] { untold.write(kBase + 3 * kPageBytes, 77); };
+  EXPECT_THROW(run([&] {
+                 Script::wait_until(kStart + 50 * kMicrosecond);
+                 wait_for_fault();
+               }),
+               InvariantError);
 }
 
 TEST_F(MigrationBench, PagesOfZerosAreMarks) {

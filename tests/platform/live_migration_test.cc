@@ -285,6 +285,7 @@ TEST(LiveMigration, RefusesWhatMakesNoSense) {
   says("io.devices.0.traffic.write_ratio=0.5", "not that of a receive ring");
   says("io.devices.0.traffic.access_size=3000 B", "not that of a receive ring");
   says("migration=none", "nobody fills it");
+  says("os.churn={interval: 100 us}", "not beside");
   const Outcome flags = workspace.pagoda({"check", "live_migration", "--set", "migration.devices=iommu_flags", "--set",
                                           "io.iommu.capabilities.flag_updates=false"});
   EXPECT_EQ(flags.status, 2);
