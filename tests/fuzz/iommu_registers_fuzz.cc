@@ -35,6 +35,7 @@ std::uint64_t defined_bits(std::uint32_t word) {
     case 616: return bit_range(53, 7) | 1;
     case 624: return 0x0fff0fff;
     case 688: return 1;
+    case 696: return bit_range(kPas - 1, 12);
     case 760: return 0xffff;
     default: break;
   }
