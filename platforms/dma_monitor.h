@@ -65,7 +65,7 @@ class DmaMonitor : public Module, private TimedTarget {
 
   void end_of_elaboration() override { below_.bind(*out.operator->()); }
   TimedAnswer access(TimedRequest& request, Ps at) override;
-  bool expect(Addr address) override { return below_.expect(address); }
+  TimedTarget* forewarned() override { return below_.forewarned(); }
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   unsigned debug(tlm::tlm_generic_payload& payload) { return out->transport_dbg(payload); }
   void check(const RequestInfo& info, Addr address, std::uint64_t bytes, AccessKind access, Ps done);

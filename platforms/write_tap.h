@@ -24,7 +24,7 @@ class WriteTap : public Module, private TimedTarget {
  private:
   void end_of_elaboration() override { below_.bind(*out.operator->()); }
   TimedAnswer access(TimedRequest& request, Ps at) override;
-  bool expect(Addr address) override { return below_.expect(address); }
+  TimedTarget* forewarned() override { return below_.forewarned(); }
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   unsigned debug(tlm::tlm_generic_payload& payload) { return out->transport_dbg(payload); }
 

@@ -81,6 +81,8 @@ class AssocArray {
         wide_ages_(wide() ? geometry.entries : 0),
         trees_(policy_ == Replacement::plru ? geometry.sets() : 0) {}
 
+  /// What it takes of the host, once all of it is in use.
+  std::size_t host_bytes() const { return chunk_array_.size() * sizeof(Chunk) + slots_.size() * sizeof(Slot); }
   std::size_t size() const { return slots_.size(); }
   std::size_t ways() const { return ways_; }
   std::size_t sets() const { return set_mask_ + 1; }
@@ -89,6 +91,17 @@ class AssocArray {
   /// Has the host fetch what looking into `set` needs, so that it is there by then.
   [[gnu::always_inline]] void prefetch(const Set& set) const {  // else the compiler takes it for a call without effect
     __builtin_prefetch(set.chunks);
+  }
+
+  /// Likewise, once that is there, the entry that looking for `key` will find, or the one that gives way to it. Whether
+  /// the key seems to be there.
+  [[gnu::always_inline]] bool prefetch(const Set& set, Key key) const {
+    if (!plain_) return false;
+    const unsigned same = set.chunks->ways_with(tag_of(key));
+    const unsigned oldest = set.chunks->ways_aged(static_cast<Age>(ways_));
+    const unsigned candidates = same != 0 ? same : oldest;
+    if (candidates != 0) __builtin_prefetch(&set.slots[std::countr_zero(candidates)]);
+    return same != 0;
   }
 
   /// The entry with `key` in `set` that `match` accepts, or null. Does not count as a use.

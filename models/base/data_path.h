@@ -32,6 +32,10 @@ class DataPath {
   [[gnu::always_inline]] void prefetch(Addr address) const {  // else the compiler takes it for a call without effect
     if (reaches(address, 1)) __builtin_prefetch(host_ + (address - begin_));
   }
+  /// The bytes themselves, if a direct pointer reaches them; else null.
+  const unsigned char* find(Addr address, unsigned length) const {
+    return reaches(address, length) ? host_ + (address - begin_) : nullptr;
+  }
   /// The target takes its direct pointers back.
   void forget_pointers() {
     host_ = nullptr;

@@ -9,7 +9,6 @@ namespace pagoda {
 void Downlink::bind(Below& below) {
   below_ = &below;
   if (auto* port = dynamic_cast<TimedPort*>(&below)) timed_ = port->timed_target();
-  expects_ = timed_ != nullptr;
   data_.emplace(below);
 }
 

@@ -33,10 +33,19 @@ class Downlink {
   }
   /// Likewise, and moves the bytes it is about.
   TimedAnswer access_data(TimedRequest& request, Ps at, unsigned char* bytes);
-  /// See TimedTarget::expect().
-  bool expect(Addr address) {
-    if (expects_) expects_ = timed_->expect(address);
-    return expects_;
+  /// See TimedTarget.
+  TimedTarget* forewarned() {
+    if (!asked_) [[unlikely]] {
+      asked_ = true;
+      forewarned_ = timed_ != nullptr ? timed_->forewarned() : nullptr;
+    }
+    return forewarned_;
+  }
+  void expect(Addr address) {
+    if (TimedTarget* const target = forewarned()) target->expect(address);
+  }
+  void expect_next(Addr address) {
+    if (TimedTarget* const target = forewarned()) target->expect_next(address);
   }
 
   Below& operator*() const { return *below_; }
@@ -49,7 +58,8 @@ class Downlink {
 
   Below* below_ = nullptr;
   TimedTarget* timed_ = nullptr;
-  bool expects_ = false;
+  TimedTarget* forewarned_ = nullptr;
+  bool asked_ = false;  // who that is
   std::optional<DataPath> data_;
   TransactionPool transactions_;
 };

@@ -47,9 +47,13 @@ class TimedTarget {
   /// A request that reaches the module at `at`, which is not before its floor; when it is done, and how it ended. The
   /// module may change what the request asks for, and its info but for requester, key and origin, as it passes it on.
   virtual TimedAnswer access(TimedRequest& request, Ps at) = 0;
-  /// A request for this address is about to come: has the host fetch what it will need. False if there is nothing to
-  /// fetch, for any address.
-  virtual bool expect(Addr /*address*/) { return false; }
+  /// Who gains from knowing which requests are about to come to the module: itself, one below it, or nobody (null).
+  /// Once the simulation runs.
+  virtual TimedTarget* forewarned() { return nullptr; }
+  /// A request for this address is about to come: has the host fetch what it will need.
+  virtual void expect(Addr /*address*/) {}
+  /// Likewise, somewhat later, when that is there: has it fetch what depends on it.
+  virtual void expect_next(Addr /*address*/) {}
 };
 
 /// A target port through which a TimedTarget may be reached as well.

@@ -1,5 +1,7 @@
 #include "pagoda/interconnect/bus.h"
 
+#include <algorithm>
+
 #include "pagoda/base/config_builder.h"
 
 namespace pagoda {
@@ -81,10 +83,21 @@ TimedAnswer Bus::access(TimedRequest& request, Ps at) {
   return answer;
 }
 
-bool Bus::expect(Addr address) {
+// The only one below that is, without a detour; itself if there are several.
+TimedTarget* Bus::forewarned() {
+  const auto gains = [](Downlink& below) { return below.forewarned() != nullptr; };
+  if (std::none_of(below_.begin(), below_.end(), gains)) return nullptr;
+  return below_.size() == 1 ? below_.front().forewarned() : this;
+}
+
+void Bus::expect(Addr address) {
   const Range* range = route(address);
-  if (range == nullptr) return true;
-  return below_[static_cast<std::size_t>(range->output)].expect(address) || below_.size() > 1;
+  if (range != nullptr) below_[static_cast<std::size_t>(range->output)].expect(address);
+}
+
+void Bus::expect_next(Addr address) {
+  const Range* range = route(address);
+  if (range != nullptr) below_[static_cast<std::size_t>(range->output)].expect_next(address);
 }
 
 void Bus::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {

@@ -61,7 +61,9 @@ class Bus : public Module, private TimedTarget {
 
   void end_of_elaboration() override;
   TimedAnswer access(TimedRequest& request, Ps at) override;
-  bool expect(Addr address) override;
+  TimedTarget* forewarned() override;
+  void expect(Addr address) override;
+  void expect_next(Addr address) override;
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   Ps enter(std::uint64_t bytes, bool write, Ps at, TimeSplit& time);
   Ps carry(std::uint64_t bytes, Ps at, TimeSplit& time);

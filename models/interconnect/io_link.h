@@ -73,7 +73,7 @@ class IoLink : public Module, private TimedTarget {
 
   void end_of_elaboration() override;
   TimedAnswer access(TimedRequest& request, Ps at) override;
-  bool expect(Addr address) override { return below_.expect(address); }
+  TimedTarget* forewarned() override { return below_.forewarned(); }
   void upstream(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   void downstream(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   void send_message(tlm::tlm_generic_payload& payload, const AtsMessage& message, sc_core::sc_time& delay);

@@ -121,7 +121,6 @@ class Iommu : public Module, private IommuRegisterFile::Listener, private TimedT
   void device_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   unsigned refuse_debug(tlm::tlm_generic_payload& payload);
   TimedAnswer access(TimedRequest& request, Ps at) override;
-  bool expect(Addr address) override { return memory_below_.expect(address); }
   template <class Sender>
   TimedAnswer serve(TimedRequest& request, Ps at, tlm::tlm_generic_payload* payload, Sender sender);
   template <class Sender>

@@ -123,10 +123,13 @@ void Cache::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& del
   }
 }
 
-bool Cache::expect(Addr address) {
+void Cache::expect(Addr address) {
   core_.prefetch_tags(address);
   below_.expect(address);
-  return true;
+}
+
+void Cache::expect_next(Addr address) {
+  if (!core_.prefetch_line(address)) below_.expect_next(address);
 }
 
 void Cache::install(Addr address, Ps arrives, const TimedRequest& cause) {

@@ -45,7 +45,9 @@ class Cache final : public Module, public TimedTarget {
 
   void end_of_elaboration() override { below_.bind(*memory.operator->()); }
   TimedAnswer access(TimedRequest& request, Ps at) override;
-  bool expect(Addr address) override;
+  TimedTarget* forewarned() override { return core_.large() ? this : below_.forewarned(); }
+  void expect(Addr address) override;
+  void expect_next(Addr address) override;
   TimedAnswer access_unusual(TimedRequest& request, Ps at);
   TimedAnswer serve(TimedRequest& request, Ps at, bool whole);
   TimedAnswer serve_line(TimedRequest& request, Addr line, Ps at, bool whole);

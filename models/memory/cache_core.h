@@ -102,8 +102,17 @@ class CacheCore {
     return miss(set, access, looked_up, time, next);
   }
 
+  /// Whether the host is likely to miss what looking for an address needs.
+  bool large() const { return lines_.host_bytes() > kSmall; }
   /// Has the host fetch what looking for the address will need.
   void prefetch_tags(Addr address) { lines_.prefetch(lines_.set_of(address >> line_shift_)); }
+
+  /// Likewise, with the tags at hand: the line's place, or that of the one which will give way to it. Whether the line
+  /// seems to be there.
+  bool prefetch_line(Addr address) {
+    const std::uint64_t number = address >> line_shift_;
+    return lines_.prefetch(lines_.set_of(number), number + 1);
+  }
 
   bool holds(Addr address) { return find(address) != nullptr; }
   bool holds_dirty(Addr address) {
@@ -118,7 +127,7 @@ class CacheCore {
     const Lines::Set set = lines_.set_of(line >> line_shift_);
     const Lines::Place place = lines_.victim(set);
     fill(place, set, {.line = line, .floor = floor, .at = arrives}, arrives, nullptr, next);
-    if (last_ == place.entry) remember(nullptr, 0);
+    remember(nullptr, 0);
   }
   /// Gives up the line of `address`, if it is there, from `at` on; when it is gone.
   template <class Next>
@@ -136,6 +145,8 @@ class CacheCore {
   }
 
  private:
+  static constexpr std::size_t kSmall = std::size_t{512} << 10;  // stays in the caches of a host core
+
   struct Line {
     std::uint64_t arrives : 62;  // when its latest fill is there
     std::uint64_t dirty : 1;
@@ -202,13 +213,16 @@ class CacheCore {
     CacheOutcome outcome{looked_up, false, false};
     if (!access.whole_line) {
       outcome.done = fetch(access.line, access.floor, looked_up, &time, next, outcome.failed);
-      if (outcome.failed) return outcome;
+      if (outcome.failed) {
+        remember(nullptr, 0);
+        return outcome;
+      }
     }
     outcome.done = fill(victim, set, access, outcome.done, &time, next);
     if (remembers_fills_) [[likely]] {
       remember(victim.entry, access.line);
     } else {
-      if (last_ == victim.entry) remember(nullptr, 0);
+      remember(nullptr, 0);
       if (prefetcher_.enabled()) prefetch(access.line, true, access.floor, looked_up, next);
     }
     return outcome;
@@ -271,7 +285,6 @@ class CacheCore {
       ++stats_.prefetches;
       const Lines::Place place = lines_.victim(set);
       fill(place, set, {.line = line, .floor = floor, .at = at}, arrives, nullptr, next);
-      if (last_ == place.entry) remember(nullptr, 0);
       place.entry->prefetched = 1;
     });
   }
@@ -281,7 +294,7 @@ class CacheCore {
   Ps latency_;
   Ps typical_miss_ = 1;  // what the last miss took: how long a miss register will be busy
   Lines lines_;
-  // The line used last, unless it has given way since; and its address.
+  // The line used last, unless something has happened since that it matters to; and its address.
   bool remembers_fills_;  // a hit after one changes nothing: neither the replacement policy nor a prefetcher asks
   Line* last_ = nullptr;
   Addr last_address_ = 0;

@@ -137,6 +137,11 @@ TimedAnswer Mmu::Way::access(TimedRequest& request, Ps at) {
   return access_elsewhere(request, at);
 }
 
+void Mmu::Way::expect(Addr address) {
+  if (!mmu.translating_) return below.expect(address);
+  if (mmu.context_.stages.size() == 1) mmu.lookahead_.expect(address, *mmu.context_.stages.front().format);
+}
+
 [[gnu::noinline]] TimedAnswer Mmu::Way::access_elsewhere(TimedRequest& request, Ps at) {
   if (!mmu.translating_) return below.access(request, at);
   if (this == &mmu.data_way_ && request.info.access == AccessKind::fetch) {
@@ -299,7 +304,11 @@ bool Mmu::walk(const WalkRequest& wanted, const TimedRequest& cause, Piece& piec
   (*cause.time)[TimePart::queue] += result.start - piece.at;
   (*cause.time)[TimePart::walk] += result.done - result.start;
   piece.at = result.done;
-  if (result.fault) *cause.fault = result.fault;
+  if (result.fault) {
+    *cause.fault = result.fault;
+  } else if (context_.stages.size() == 1 && tables.last_read() != 0) {
+    lookahead_.learn(wanted.address, result.entry.program_shift, tables.last_read());
+  }
   found = result.entry;
   if (result.with_data) data_cache_->install(found.output(wanted.address), result.done, cause);
   return !result.fault;

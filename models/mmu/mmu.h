@@ -30,6 +30,7 @@
 #include "pagoda/base/downlink.h"
 #include "pagoda/base/module.h"
 #include "pagoda/base/target_socket.h"
+#include "pagoda/mmu/lookahead.h"
 #include "pagoda/mmu/memory_walk_port.h"
 #include "pagoda/mmu/mmu_config.h"
 #include "pagoda/mmu/streak.h"
@@ -104,6 +105,8 @@ class Mmu : public Module {
 
     Way(Mmu& owner, Tlb& first, Downlink& link) : mmu(owner), tlb(first), below(link) {}
     TimedAnswer access(TimedRequest& request, Ps at) override;
+    TimedTarget* forewarned() override { return this; }
+    void expect(Addr address) override;
     TimedAnswer access_elsewhere(TimedRequest& request, Ps at);
     void begin_streak(Addr address, Privilege privilege, Streak& streak) const override;
     bool repeats(const TimedRequest& request, Ps at) const;
@@ -150,6 +153,7 @@ class Mmu : public Module {
   Downlink data_below_;
   Downlink fetch_below_;
   Downlink tables_below_;
+  Lookahead lookahead_{tables_below_, data_below_};
   TableObserver table_observer_;
   Way data_way_{*this, dtlb_, data_below_};
   Way fetch_way_{*this, itlb_, fetch_below_};

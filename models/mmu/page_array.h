@@ -68,14 +68,19 @@ class PageArray {
   template <class Match>
   Place fill(Addr input, unsigned page_shift, Match match) {
     const Home home = homes_[page_shift];
+    AssocArray<Entry>& entries = arrays_[home.array].entries;
+    Entry* const known = entries.use(entries.set_of(input >> home.shift), key(input, home.shift), match);
+    return known != nullptr ? Place{known, home.shift, false} : fill(input, page_shift);
+  }
+  /// A new place, where there is no older translation of the page.
+  Place fill(Addr input, unsigned page_shift) {
+    const Home home = homes_[page_shift];
     Array& array = arrays_[home.array];
-    const std::uint64_t new_key = key(input, home.shift);
     const auto set = array.entries.set_of(input >> home.shift);
-    if (Entry* known = array.entries.use(set, new_key, match)) return {known, home.shift, false};
     const auto victim = array.entries.victim(set);
     const std::uint64_t old = array.entries.key_of(victim.entry);
     if (old != 0) drop(array, old & kShiftMask);
-    array.entries.replace(set, victim, new_key);
+    array.entries.replace(set, victim, key(input, home.shift));
     array.holds |= std::uint64_t{1} << home.shift;
     ++array.count[home.shift];
     return {victim.entry, home.shift, old != 0};

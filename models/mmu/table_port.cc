@@ -15,6 +15,7 @@ TableMemory::Answer TablePort::load(Addr address, std::span<std::uint64_t> words
 }
 
 TableMemory::Answer TablePort::read(Addr address, Ps at) {
+  last_read_ = address;
   std::uint64_t word = 0;
   return load(address, {&word, 1}, at);
 }

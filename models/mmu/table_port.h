@@ -18,6 +18,8 @@ class TablePort final : public TableMemory {
   /// Reads the words from `address` on as one access; the answer's value is the first.
   Answer load(Addr address, std::span<std::uint64_t> words, Ps at);
   Answer read(Addr address, Ps at) override;
+  /// The address that was read last.
+  Addr last_read() const { return last_read_; }
   Answer compare_and_swap(Addr address, std::uint64_t expected, std::uint64_t desired, Ps at) override;
 
  private:
@@ -26,6 +28,7 @@ class TablePort final : public TableMemory {
   Downlink& below_;
   const TimedRequest& cause_;
   const TableObserver* observer_;
+  Addr last_read_ = 0;
 };
 
 }  // namespace pagoda

@@ -1,5 +1,7 @@
 #include "pagoda/mmu/tlb.h"
 
+#include <utility>
+
 namespace pagoda {
 
 bool grants(const TlbEntry& entry, std::span<const Stage> stages, const WalkRequest& wanted) {
@@ -16,16 +18,22 @@ Tlb::Tlb(const TlbConfig& config, Ps period)
 
 TlbEntry* Tlb::find(Addr input, AddressSpaceTag tag) {
   TlbEntry* const entry = pages_.find(input, [tag](const TlbEntry& e) { return visible_to(e, tag); });
-  if (entry != nullptr) ++epoch_;
+  if (entry != nullptr) {
+    ++epoch_;
+  } else {
+    missed_ = input;
+  }
   return entry;
 }
 
 TlbEntry* Tlb::fill(Addr input, const TlbEntry& entry) {
+  const bool absent = std::exchange(missed_, kNoAddress) == input;
   const auto place =
-      pages_.fill(input, entry.page_shift, [&entry](const TlbEntry& e) { return visible_to(e, entry.tag); });
+      absent ? pages_.fill(input, entry.page_shift)
+             : pages_.fill(input, entry.page_shift, [&entry](const TlbEntry& e) { return visible_to(e, entry.tag); });
   if (place.evicted) ++evictions_;
   ++epoch_;
-  *place.entry = piece_of(entry, input, place.shift);
+  *place.entry = place.shift == entry.page_shift ? entry : piece_of(entry, input, place.shift);
   return place.entry;
 }
 

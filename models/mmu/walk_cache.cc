@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -70,9 +71,12 @@ const StageTranslation* WalkCaches::find_nested(const Step& step, std::uint32_t 
 const WalkCaches::Pointer* WalkCaches::find_pointer(LevelCache& cache, const Stage& stage, const Step& step,
                                                     AddressSpaceTag tag) {
   const Addr number = stage.canonical(step.address) >> PageFormat::shift(cache.level);
-  const auto set = cache.entries.set_of(number);
-  return cache.entries.use(set, (number << 6) + step.stage + 1u,
-                           [&](const Pointer& p) { return same_space(p.tag, p.global, tag, step.stage); });
+  const std::uint64_t key = (number << 6) + step.stage + 1u;
+  const Pointer* const found = cache.entries.use(cache.entries.set_of(number), key, [&](const Pointer& p) {
+    return same_space(p.tag, p.global, tag, step.stage);
+  });
+  if (found == nullptr) cache.missed = key;
+  return found;
 }
 
 void WalkCaches::keep(const Stage& stage, const Learned& learned, AddressSpaceTag tag) {
@@ -88,8 +92,11 @@ void WalkCaches::keep(const Stage& stage, const Learned& learned, AddressSpaceTa
   const auto set = cache->entries.set_of(number);
   const std::uint64_t key = (number << 6) + learned.stage + 1u;
   const bool global = has(learned.table.rights, Rights::global);
-  Pointer* place =
-      cache->entries.use(set, key, [&](const Pointer& p) { return same_space(p.tag, p.global, tag, learned.stage); });
+  Pointer* place = nullptr;
+  if (std::exchange(cache->missed, 0) != key) {
+    place =
+        cache->entries.use(set, key, [&](const Pointer& p) { return same_space(p.tag, p.global, tag, learned.stage); });
+  }
   if (place == nullptr) place = cache->entries.insert(set, key);
   *place = {learned.table.table, tag, learned.table.rights, learned.stage, global};
 }

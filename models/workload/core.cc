@@ -1,7 +1,8 @@
 #include "pagoda/workload/core.h"
 
 #include <algorithm>
-#include <array>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -11,7 +12,7 @@
 namespace pagoda {
 namespace {
 
-constexpr std::size_t kBatch = 256;
+constexpr std::size_t kBatch = 1024;
 // A fault is handled and the access tried again; a handler that never succeeds is a mistake in the platform. Each of
 // the 124 tables that a walk of three stages reads may be missing.
 constexpr unsigned kMaxAttempts = 256;
@@ -68,7 +69,7 @@ void Core::end_of_elaboration() {
 
 void Core::execute() {
   failure_.guard([this] {
-    std::array<Access, kBatch> batch;
+    std::vector<Access> batch(kBatch);
     if (thread_ != nullptr) {
       thread_->begin();
       timing_.stall_until(kernel_now());
@@ -76,7 +77,7 @@ void Core::execute() {
     begin_quantum();
     try {
       while (const std::size_t count = program_ ? program_->fill(batch) : 0) {
-        execute(std::span(batch).first(count));
+        execute(std::span<const Access>(batch).first(count));
       }
     } catch (const ProgramEnds&) {  // NOLINT(bugprone-empty-catch): that is all
     }
@@ -92,11 +93,36 @@ void Core::execute() {
 
 void Core::execute(std::span<const Access> batch) {
   const Access* const end = batch.data() + batch.size();
+  if (roams(batch.size())) return execute_foretold(batch);
+  for (const Access* access = batch.data(); access != end; ++access) execute(access, end);
+}
+
+// Whether many of the last accesses had their pages walked for; `coming` are next. The host then misses as much as the
+// machine does.
+bool Core::roams(std::size_t coming) {
+  const std::uint64_t before = std::exchange(walks_, mmu_->walks());
+  return walks_ - before > coming / 16;
+}
+
+// The same, and data accesses are foretold.
+[[gnu::noinline]] void Core::execute_foretold(std::span<const Access> batch) {
+  const auto foretell = [this](const Access& access) {
+    if (access.kind != RecordKind::fetch) data_below_.expect(access.address);
+  };
+  const std::size_t lead = std::min(batch.size(), Lookahead::kDistance);
+  for (const Access& access : batch.first(lead)) foretell(access);
+  const Access* const end = batch.data() + batch.size();
   for (const Access* access = batch.data(); access != end; ++access) {
-    execute(*access);
-    if (streak_.none() && streaks_ != nullptr && access + 1 != end && stays(access[0], access[1])) {
-      streaks_->begin_streak(access->address, Privilege::user, streak_);
-    }
+    if (access + lead < end) foretell(access[lead]);
+    execute(access, end);
+  }
+}
+
+// `end`: of what is known to come.
+[[gnu::always_inline]] inline void Core::execute(const Access* access, const Access* end) {
+  execute(*access);
+  if (streak_.none() && streaks_ != nullptr && access + 1 != end && stays(access[0], access[1])) {
+    streaks_->begin_streak(access->address, Privilege::user, streak_);
   }
 }
 

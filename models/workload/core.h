@@ -84,6 +84,9 @@ class Core : public Module, public Processor {
   void end_of_elaboration() override;
   void execute();
   void execute(std::span<const Access> batch);
+  void execute_foretold(std::span<const Access> batch);
+  bool roams(std::size_t coming);
+  void execute(const Access* access, const Access* end);
   void execute(const Access& access);
   void execute_fetch(const Access& access);
   void execute_load(const Access& access);
@@ -114,6 +117,7 @@ class Core : public Module, public Processor {
   StreakSource* streaks_ = nullptr;  // where data accesses go, if it gives any
   Streak streak_;                    // around the last data access, if there is one
   Downlink fetch_below_;
+  std::uint64_t walks_ = 0;  // by the MMU, before the batch under way
   Ps synchronise_at_ = 0;
   std::deque<Interrupt> interrupts_;
   bool paused_ = false;

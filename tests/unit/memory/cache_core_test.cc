@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <random>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -182,6 +183,32 @@ TEST(CacheCore, CyclicSweepsFollowTheLruClosedForm) {
       for (std::uint64_t i = 0; i < lines; ++i) bench.at(now += 1'000'000, i * 64);
     }
     EXPECT_EQ(bench.cache.stats().misses, lines == 64 ? 64u : 10u * 72u);
+  }
+}
+
+// A streak (mmu/streak.h) goes on as long as the epoch is the same: what a hit would then do to the line must be nothing.
+TEST(CacheCore, TheEpochChangesWithAllThatAHitWouldUndo) {
+  for (const Replacement replacement : {Replacement::lru, Replacement::srrip}) {
+    CacheConfig config = small();
+    config.replacement = replacement;
+    Bench bench(config);
+    bench.at(0, 0);
+    bench.at(200'000, 0);
+    std::uint64_t epoch = bench.cache.epoch();
+    const auto changed = [&] { return std::exchange(epoch, bench.cache.epoch()) != bench.cache.epoch(); };
+    EXPECT_TRUE(bench.cache.repeats(8, 8));
+    bench.cache.install(64, 0, 300'000, bench.next);
+    EXPECT_TRUE(changed()) << "another line is the newest";
+    bench.at(400'000, 0);
+    EXPECT_TRUE(changed());
+    bench.at(500'000, 128);
+    EXPECT_TRUE(changed()) << "and under SRRIP the choice of a victim ages every line";
+    EXPECT_EQ(bench.cache.repeats(0, 8), false);
+    bench.at(600'000, 0);
+    EXPECT_TRUE(changed());
+    bench.next.refuse = true;
+    EXPECT_TRUE(bench.at(700'000, 192).failed);
+    EXPECT_TRUE(changed()) << "also if nothing came of it";
   }
 }
 

@@ -242,4 +242,17 @@ TEST(Tlb, LookUpsBeyondThePortsWaitForTheNextCycle) {
   }
 }
 
+// A fill that follows a miss need not look for an older translation; one that follows another fill must.
+TEST(Tlb, APageThatTwoMissesFillIsThereOnce) {
+  Tlb tlb(unified(4, 4), kCycle);
+  EXPECT_EQ(tlb.find(0x1000, {}), nullptr);
+  EXPECT_EQ(tlb.find(0x1000, {}), nullptr);
+  tlb.fill(0x1000, page_at(0x8000, 12));
+  tlb.fill(0x1000, page_at(0x9000, 12));
+  EXPECT_EQ(tlb.find(0x2000, {}), nullptr);
+  tlb.fill(0x1000, page_at(0xa000, 12));
+  EXPECT_EQ(tlb.find(0x1000, {})->output(0x1000), 0xa000u);
+  EXPECT_EQ(tlb.invalidate({}), 1u);
+}
+
 }  // namespace pagoda::tlb_test

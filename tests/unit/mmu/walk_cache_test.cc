@@ -217,4 +217,17 @@ TEST(NestedTlb, ANewerTranslationReplacesTheOld) {
   EXPECT_TRUE(nested_output(caches, 0x1000, 0, 1, AccessKind::write));
 }
 
+// What follows a miss need not be looked for; what follows something else that was kept must.
+TEST(WalkCaches, ATableThatTwoWalksFindIsKeptOnce) {
+  WalkCaches caches(three_levels(), kCycle);
+  const Stage stage = stage_of("x86-64-4");
+  const auto address = [](Addr i) { return i << 30; };
+  for (Addr i = 0; i < 3; ++i) caches.keep(stage, table_for(address(i), 0x1000 * (i + 1), 1), {});
+  EXPECT_EQ(table_at(caches, stage, address(3)), 0u);
+  caches.keep(stage, table_for(address(3), 0x8000, 1), {});
+  caches.keep(stage, table_for(address(3), 0x9000, 1), {});
+  EXPECT_EQ(table_at(caches, stage, address(3)), 0x9000u);
+  for (Addr i = 0; i < 3; ++i) EXPECT_EQ(table_at(caches, stage, address(i)), 0x1000 * (i + 1)) << "four entries";
+}
+
 }  // namespace pagoda::walk_cache_test

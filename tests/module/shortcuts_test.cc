@@ -1,24 +1,33 @@
-// Streaks (mmu/streak.h) against requests: the same program, with everything that can come in between, in two machines
-// of which one gives its core no streaks. Every statistic and every time must be the same.
-#include "pagoda/mmu/streak.h"
-
+// What spares the host work, streaks (mmu/streak.h) and lookahead (mmu/lookahead.h), against plain requests: the same
+// program, with everything that can come in between, in two machines of which one gives its core neither. Every
+// statistic and every time must be the same.
 #include <algorithm>
+#include <array>
+#include <functional>
+#include <memory>
 #include <random>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "pagoda/memory/cache.h"
 #include "pagoda/memory/fixed_memory.h"
 #include "pagoda/memory/memory_store.h"
+#include "pagoda/mmu/lookahead.h"
 #include "pagoda/mmu/mmu.h"
+#include "pagoda/mmu/streak.h"
 #include "pagoda/paging/page_table_editor.h"
 #include "pagoda/workload/core.h"
 #include "support/bench.h"
 
-namespace pagoda::streak_test {
+namespace pagoda::shortcuts_test {
 
 constexpr Addr kFirst = 0x10000;
 constexpr unsigned kPages = 24;
+constexpr Addr kOutput = 0x1000000;  // of small pages, added to the address; large ones lie where they are
 constexpr std::size_t kRecords = 60'000;
+constexpr Ps kPeriod = 250;
+constexpr Ps kOffBeat = 7;  // when nothing else happens: which of two processes SystemC runs first is its own business
 
 // Stays near the last access most of the time: in its line, across its end, across the page's end, elsewhere.
 std::vector<Access> wandering_program(unsigned seed) {
@@ -39,6 +48,28 @@ std::vector<Access> wandering_program(unsigned seed) {
   return program;
 }
 
+// Where its pages lie, the first of each size, and how many there are.
+struct Region {
+  Addr first;
+  unsigned shift;
+  unsigned pages;
+};
+constexpr std::array kRegions{Region{kFirst, 12, kPages}, Region{Addr{1} << 31, 21, 40}, Region{Addr{1} << 33, 30, 3}};
+
+// Goes from one page to the next, of any size.
+std::vector<Access> roaming_program(unsigned seed) {
+  std::mt19937_64 random(seed);
+  std::vector<Access> program(kRecords);
+  for (Access& access : program) {
+    const Region& region = kRegions[random() % kRegions.size()];
+    access.address = region.first + random() % ((std::uint64_t{region.pages} << region.shift) - 128);
+    access.size = static_cast<std::uint16_t>(random() % 20 == 0 ? 1 + random() % 100 : 8);
+    access.kind = random() % 4 == 0 ? RecordKind::store : RecordKind::load;
+    if (random() % 8 == 0) set_dependence(access, random() % 5);
+  }
+  return program;
+}
+
 class ListedSource final : public AccessSource {
  public:
   explicit ListedSource(std::vector<Access> records) : records_(std::move(records)) {}
@@ -55,14 +86,15 @@ class ListedSource final : public AccessSource {
   std::size_t next_ = 0;
 };
 
-// Between core and MMU: passes on requests and, if it is to, streaks.
+// Between core and MMU: passes on requests and, if it is to, what spares some.
 class Gate final : public Module, public TimedTarget, public StreakSource {
  public:
   TargetSocket<Gate> in{"in"};
   tlm_utils::simple_initiator_socket<Gate> out{"out"};
   std::uint64_t requests = 0;
+  std::uint64_t foretold = 0;
 
-  Gate(const sc_core::sc_module_name& name, bool gives_streaks) : Module(name), gives_streaks_(gives_streaks) {
+  Gate(const sc_core::sc_module_name& name, bool gives_shortcuts) : Module(name), gives_shortcuts_(gives_shortcuts) {
     in.serve(this, &Gate::b_transport, &Gate::debug);
     in.serve_timed(this);
   }
@@ -70,9 +102,14 @@ class Gate final : public Module, public TimedTarget, public StreakSource {
     ++requests;
     return below_.access(request, at);
   }
+  TimedTarget* forewarned() override { return gives_shortcuts_ ? this : nullptr; }
+  void expect(Addr address) override {
+    ++foretold;
+    below_.expect(address);
+  }
   void begin_streak(Addr address, Privilege privilege, Streak& streak) const override {
     const auto* source = dynamic_cast<const StreakSource*>(below_.timed_target());
-    if (gives_streaks_) source->begin_streak(address, privilege, streak);
+    if (gives_shortcuts_) source->begin_streak(address, privilege, streak);
   }
 
  private:
@@ -80,7 +117,7 @@ class Gate final : public Module, public TimedTarget, public StreakSource {
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) { out->b_transport(payload, delay); }
   unsigned debug(tlm::tlm_generic_payload& payload) { return out->transport_dbg(payload); }
 
-  bool gives_streaks_;
+  bool gives_shortcuts_;
   Downlink below_;
 };
 
@@ -94,12 +131,15 @@ struct MachineConfig {
 };
 
 struct Machine : sc_core::sc_module {
-  Machine(const sc_core::sc_module_name& name, const MachineConfig& config, unsigned seed, bool gives_streaks)
+  Machine(const sc_core::sc_module_name& name, const MachineConfig& config, std::vector<Access> program,
+          bool gives_shortcuts)
       : sc_module(name),
-        core("core", {.window = 64, .outstanding_loads = 16, .store_buffer = 8, .fetch = false}, 250, 0),
-        gate("gate", gives_streaks),
-        mmu("mmu", {.dtlb = config.dtlb, .clock = Frequency{4'000'000'000}}),
+        core("core", {.window = 64, .outstanding_loads = 16, .store_buffer = 8, .fetch = false}, kPeriod, 0),
+        gate("gate", gives_shortcuts),
+        mmu("mmu",
+            {.dtlb = config.dtlb, .stlb = TlbConfig{.entries = 16, .ways = 4}, .clock = Frequency{4'000'000'000}}),
         cache("cache", config.cache),
+        outer("outer", {.size = {std::uint64_t{4} << 20}, .ways = 8}),
         other("other"),
         memory("memory", {}, bytes) {
     SC_HAS_PROCESS(Machine);
@@ -108,17 +148,21 @@ struct Machine : sc_core::sc_module {
     gate.out.bind(mmu.data);
     mmu.data_memory.bind(cache.cpu);
     other.out.bind(cache.cpu);
-    cache.memory.bind(memory.port);
+    cache.memory.bind(outer.cpu);
+    outer.memory.bind(memory.port);
     PageTableEditor editor(stage, store, frames);
-    for (unsigned page = 0; page < kPages; ++page) {
-      const Addr address = kFirst + page * Addr{4096};
-      EXPECT_EQ(editor.map(address, {.output = 0x1000000 + address,
-                                     .rights = Rights::read | Rights::write | Rights::user,
-                                     .memory_type = page % 8 == 7 ? MemoryType::uncached : MemoryType::write_back}),
-                EditStatus::ok);
+    for (const Region& region : kRegions) {
+      for (unsigned page = 0; page < region.pages; ++page) {
+        const Addr address = region.first + (Addr{page} << region.shift);
+        EXPECT_EQ(editor.map(address, {.output = region.shift == 12 ? kOutput + address : address,
+                                       .page_shift = static_cast<std::uint8_t>(region.shift),
+                                       .rights = Rights::read | Rights::write | Rights::user,
+                                       .memory_type = page % 8 == 7 ? MemoryType::uncached : MemoryType::write_back}),
+                  EditStatus::ok);
+      }
     }
     mmu.set_context({.stages = {stage}, .tag = {}, .allow_user_data = false});
-    core.run(std::make_unique<ListedSource>(wandering_program(seed)), mmu, handler);
+    core.run(std::make_unique<ListedSource>(std::move(program)), mmu, handler);
     core.on_finish([this] { finished = true; });
   }
 
@@ -126,7 +170,8 @@ struct Machine : sc_core::sc_module {
   void disturb() {
     std::mt19937_64 random(5);
     while (!finished) {
-      wait(sc_core::sc_time(static_cast<double>(random() % 4'000'000 + 1), sc_core::SC_PS));
+      const Ps at = (kernel_now() + random() % 4'000'000) / kPeriod * kPeriod + kOffBeat;
+      wait(delay_until(std::max(at, kernel_now() + 1)));
       const Addr page = kFirst + random() % kPages * 4096;
       switch (random() % 5) {
         case 0: mmu.invalidate({.address = page}, kernel_now()); break;
@@ -134,7 +179,7 @@ struct Machine : sc_core::sc_module {
         case 2: mmu.set_context(mmu.context()); break;
         case 3: core.interrupt(kernel_now() + random() % 1'000'000, 20'000); break;
         default:
-          other.ask({.address = 0x1000000 + page + random() % 4000,
+          other.ask({.address = kOutput + page + random() % 4000,
                      .kind = random() % 2 == 0 ? AccessKind::read : AccessKind::write,
                      .at = kernel_now()});
       }
@@ -149,7 +194,7 @@ struct Machine : sc_core::sc_module {
   }
 
   bool finished = false;
-  PhysicalMemory bytes{{std::uint64_t{1} << 26}};
+  PhysicalMemory bytes{{std::uint64_t{1} << 34}};
   MemoryStore store{bytes};
   BumpFrames frames{0x100000, 0x200000};
   Stage stage{.format = find_page_format("x86-64-4"),
@@ -159,6 +204,7 @@ struct Machine : sc_core::sc_module {
   Gate gate;
   Mmu mmu;
   Cache cache;
+  Cache outer;
   testing::Initiator other;
   FixedMemory memory;
 };
@@ -170,36 +216,54 @@ struct Case {
 };
 void PrintTo(const Case& tested, std::ostream* out) { *out << tested.name; }
 
-class Streaks : public ::testing::TestWithParam<Case> {};
+class Shortcuts : public ::testing::TestWithParam<Case> {
+ protected:
+  // Runs programs in machines with shortcuts and without, and hands both of each to `compare`.
+  static void run(std::vector<Access> (*program)(unsigned seed),
+                  const std::function<void(Machine&, Machine&)>& compare) {
+    tlm::tlm_global_quantum::instance().set(to_sc_time(GetParam().quantum));
+    std::vector<std::unique_ptr<Machine>> machines;
+    for (const unsigned seed : {1u, 2u, 3u}) {
+      for (const bool shortcuts : {true, false}) {
+        const std::string name = fmt::format("{}{}", shortcuts ? "with" : "without", seed);
+        machines.push_back(std::make_unique<Machine>(name.c_str(), GetParam().config, program(seed), shortcuts));
+      }
+    }
+    sc_core::sc_start();
+    for (std::size_t i = 0; i < machines.size(); i += 2) {
+      Machine& with = *machines[i];
+      Machine& without = *machines[i + 1];
+      for (Machine* machine : {&with, &without}) {
+        machine->core.rethrow_failure();
+        EXPECT_EQ(machine->core.accesses(), machine->core.measured_accesses());
+        EXPECT_EQ(machine->core.summed_latency(), machine->core.accounted_time());
+      }
+      EXPECT_EQ(with.core.end_time(), without.core.end_time());
+      EXPECT_EQ(with.statistics(), without.statistics());
+      compare(with, without);
+    }
+  }
+};
 
-TEST_P(Streaks, TakeTheTimeThatRequestsTake) {
-  tlm::tlm_global_quantum::instance().set(to_sc_time(GetParam().quantum));
-  for (const unsigned seed : {1u, 2u, 3u}) {
-    const std::string number = std::to_string(seed);
-    new Machine(("with" + number).c_str(), GetParam().config, seed, true);
-    new Machine(("without" + number).c_str(), GetParam().config, seed, false);
-  }
-  sc_core::sc_start();
-  for (const auto* name : {"1", "2", "3"}) {
-    auto* with = dynamic_cast<Machine*>(sc_core::sc_find_object((std::string("with") + name).c_str()));
-    auto* without = dynamic_cast<Machine*>(sc_core::sc_find_object((std::string("without") + name).c_str()));
-    for (Machine* machine : {with, without}) {
-      machine->core.rethrow_failure();
-      EXPECT_EQ(machine->core.summed_latency(), machine->core.accounted_time());
-    }
-    EXPECT_EQ(with->core.end_time(), without->core.end_time());
-    EXPECT_EQ(with->statistics(), without->statistics());
-    const bool prefetches = GetParam().config.cache.prefetch.kind != PrefetchKind::none;
-    if (prefetches) {
-      EXPECT_EQ(with->gate.requests, without->gate.requests) << "every hit is seen by the prefetcher";
+TEST_P(Shortcuts, StreaksTakeTheTimeThatRequestsTake) {
+  run(wandering_program, [](const Machine& with, const Machine& without) {
+    if (GetParam().config.cache.prefetch.kind != PrefetchKind::none) {
+      EXPECT_EQ(with.gate.requests, without.gate.requests) << "every hit is seen by the prefetcher";
     } else {
-      EXPECT_LT(with->gate.requests, without->gate.requests * 9 / 10);
+      EXPECT_LT(with.gate.requests, without.gate.requests * 9 / 10);
     }
-  }
+  });
+}
+
+TEST_P(Shortcuts, WhatIsForetoldChangesNothing) {
+  run(roaming_program, [](const Machine& with, const Machine& without) {
+    EXPECT_GT(with.gate.foretold, kRecords * 9 / 10);
+    EXPECT_EQ(without.gate.foretold, 0u);
+  });
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Machines, Streaks,
+    Machines, Shortcuts,
     ::testing::Values(
         Case{"small", {}, 1'000'000}, Case{"no_quantum", {}, 0}, Case{"long_quantum", {}, 50'000'000},
         Case{"srrip",
@@ -216,4 +280,4 @@ INSTANTIATE_TEST_SUITE_P(
              1'000'000}),
     [](const auto& param) { return std::string(param.param.name); });
 
-}  // namespace pagoda::streak_test
+}  // namespace pagoda::shortcuts_test
