@@ -15,8 +15,7 @@ RemoteMemory::RemoteMemory(const MediumConfig& config)
       latency_(config.remote.latency.ps),
       service_(config.remote.service.ps),
       headers_(config.remote.headers.count),
-      there_(1e12 / config.remote.rate.bytes_per_second),
-      back_(1e12 / config.remote.rate.bytes_per_second),
+      lanes_(1e12 / config.remote.rate.bytes_per_second),
       servers_(config.remote.servers),
       contents_(config.capacity) {}
 
@@ -26,12 +25,12 @@ std::uint64_t RemoteMemory::wire_bytes(std::uint64_t data) const {
 
 // A message with so much data there, and one back.
 MediumAnswer RemoteMemory::exchange(const MediumRequest& request, std::uint64_t there, std::uint64_t back) {
-  const auto asked = there_.carry(request.floor, request.at, wire_bytes(there), there);
+  const auto asked = lanes_.there.carry(request.floor, request.at, wire_bytes(there), there);
   const Ps arrival = asked.end + latency_;
   const Servers::Slot slot = servers_.acquire(arrival, service_);
   servers_.release(request.floor, slot, slot.start + service_);
   ++served_;
-  const auto answer = back_.carry(request.floor, slot.start + service_, wire_bytes(back), back);
+  const auto answer = lanes_.back.carry(request.floor, slot.start + service_, wire_bytes(back), back);
   const Ps waited = (asked.start - request.at) + (slot.start - arrival) + (answer.start - slot.start - service_);
   return {.done = answer.end + latency_, .queue = waited};
 }
@@ -61,26 +60,14 @@ void RemoteMemory::poke(std::uint64_t first_block, std::span<const unsigned char
 
 double RemoteMemory::busy_share(Ps elapsed) const {
   const double servers = servers_.count() == 0 ? 0 : ratio(served_ * service_, elapsed * servers_.count());
-  return std::max({ratio(there_.busy(), elapsed), ratio(back_.busy(), elapsed), servers});
+  return std::max({ratio(lanes_.there.busy(), elapsed), ratio(lanes_.back.busy(), elapsed), servers});
 }
 
 void RemoteMemory::visit_own_stats(StatVisitor& v, Ps elapsed) {
   v.counter("served", served_, kCount, "commands served by the other machine");
-  v.enter("there");
-  there_.visit_stats(v, elapsed);
-  v.leave();
-  v.enter("back");
-  back_.visit_stats(v, elapsed);
-  v.leave();
+  lanes_.visit_stats(v, elapsed);
 }
 
-void RemoteMemory::visit_own_probes(ProbeVisitor& v) {
-  v.enter("there");
-  there_.visit_probes(v);
-  v.leave();
-  v.enter("back");
-  back_.visit_probes(v);
-  v.leave();
-}
+void RemoteMemory::visit_own_probes(ProbeVisitor& v) { lanes_.visit_probes(v); }
 
 }  // namespace pagoda

@@ -34,7 +34,7 @@ class RemoteMemory final : public StorageMedium {
   Ps latency_;
   Ps service_;
   std::uint64_t headers_;
-  SerialLane there_, back_;
+  SerialLanes lanes_;
   Servers servers_;
   PhysicalMemory contents_;
   std::uint64_t served_ = 0;

@@ -36,8 +36,7 @@ NetworkLink::NetworkLink(const sc_core::sc_module_name& name, const NetworkLinkC
       fails_at_(config.fails_at ? config.fails_at->ps : kNever),
       repaired_at_(config.fails_at && config.repaired_after ? fails_at_ + config.repaired_after->ps : kNever),
       detection_(config.detection.ps),
-      there_(1e12 / rate_),
-      back_(1e12 / rate_) {}
+      lanes_(1e12 / rate_) {}
 
 std::uint64_t NetworkLink::wire_bytes(std::uint64_t bytes) const {
   const std::uint64_t frames = std::max<std::uint64_t>((bytes + payload_ - 1) / payload_, 1);
@@ -63,23 +62,11 @@ NetworkLink::Delivery NetworkLink::carry(SerialLane& lane, std::uint64_t bytes, 
 
 void NetworkLink::visit_stats(StatVisitor& v) {
   const Ps elapsed = kernel_now() - counting_since_;
-  v.enter("there");
-  there_.visit_stats(v, elapsed);
-  v.leave();
-  v.enter("back");
-  back_.visit_stats(v, elapsed);
-  v.leave();
+  lanes_.visit_stats(v, elapsed);
   v.counter("lost", lost_, kCount, "messages that the link did not deliver");
   if (v.clears()) counting_since_ = kernel_now();
 }
 
-void NetworkLink::visit_probes(ProbeVisitor& v) {
-  v.enter("there");
-  there_.visit_probes(v);
-  v.leave();
-  v.enter("back");
-  back_.visit_probes(v);
-  v.leave();
-}
+void NetworkLink::visit_probes(ProbeVisitor& v) { lanes_.visit_probes(v); }
 
 }  // namespace pagoda

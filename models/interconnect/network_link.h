@@ -44,9 +44,9 @@ class NetworkLink : public Module {
   NetworkLink(const sc_core::sc_module_name& name, const NetworkLinkConfig& config);
 
   /// A message that is ready at `at`.
-  Delivery send(std::uint64_t bytes, Ps at) { return carry(there_, bytes, at); }
+  Delivery send(std::uint64_t bytes, Ps at) { return carry(lanes_.there, bytes, at); }
   /// Likewise, from the other end.
-  Delivery reply(std::uint64_t bytes, Ps at) { return carry(back_, bytes, at); }
+  Delivery reply(std::uint64_t bytes, Ps at) { return carry(lanes_.back, bytes, at); }
   /// When a link that is down at `at` is up again; nothing: never.
   std::optional<Ps> up_again(Ps at) const;
   bool down_at(Ps at) const;
@@ -68,7 +68,7 @@ class NetworkLink : public Module {
   Ps fails_at_;
   Ps repaired_at_;
   Ps detection_;
-  SerialLane there_, back_;
+  SerialLanes lanes_;
   std::uint64_t lost_ = 0;
   Ps counting_since_ = 0;
 };

@@ -25,4 +25,22 @@ void SerialLane::visit_stats(StatVisitor& v, Ps elapsed) {
 
 void SerialLane::visit_probes(ProbeVisitor& v) { v.probe("busy", busy_probe_, 1, "a packet is on the wire"); }
 
+void SerialLanes::visit_stats(StatVisitor& v, Ps elapsed) {
+  v.enter("there");
+  there.visit_stats(v, elapsed);
+  v.leave();
+  v.enter("back");
+  back.visit_stats(v, elapsed);
+  v.leave();
+}
+
+void SerialLanes::visit_probes(ProbeVisitor& v) {
+  v.enter("there");
+  there.visit_probes(v);
+  v.leave();
+  v.enter("back");
+  back.visit_probes(v);
+  v.leave();
+}
+
 }  // namespace pagoda

@@ -43,4 +43,13 @@ class SerialLane {
   Probe busy_probe_;
 };
 
+/// Both directions, as one group each of statistics and probes.
+struct SerialLanes {
+  SerialLane there, back;
+
+  explicit SerialLanes(double ps_per_byte) : there(ps_per_byte), back(ps_per_byte) {}
+  void visit_stats(StatVisitor& visitor, Ps elapsed);
+  void visit_probes(ProbeVisitor& visitor);
+};
+
 }  // namespace pagoda

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "pagoda/base/error.h"
+#include "pagoda/base/temporary_folder.h"
 #include "sc_main/report/chart_script.h"
 #include "sc_main/report/files.h"
 #include "sc_main/report/text.h"
@@ -19,28 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 namespace bp = boost::process;
-
-/// A folder of its own, gone afterwards.
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::error_code error;
-    std::string name = (fs::temp_directory_path(error) / "pagoda-report-XXXXXX").string();
-    if (error || mkdtemp(name.data()) == nullptr) throw UserError({name, 0}, "no folder can be made for the plots");
-    path_ = name;
-  }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 // Where the shell would find a program; empty if nowhere.
 std::string find_program(const std::string& name) {
@@ -88,7 +67,7 @@ std::vector<std::string> draw_figures(const std::vector<Figure>& figures) {
   if (program.empty()) {
     throw UserError("gnuplot is missing, which draws the plots of a report; on Debian: apt install gnuplot-nox");
   }
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch("pagoda-report");
   std::string script;
   const auto name = [](std::size_t i) { return fmt::format("{}.svg", i); };
   for (std::size_t i = 0; i < figures.size(); ++i) script += chart_script(figures[i], name(i));

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pagoda/base/error.h"
+#include "pagoda/base/temporary_folder.h"
 #include "platforms/platform.h"
 #include "sc_main/sweep/files.h"
 #include "sc_main/sweep/glob.h"
@@ -23,27 +24,6 @@ constexpr int kUserError = 2;
 constexpr double kSecondsOfEstimate = 1;
 constexpr double kLeastDone = 1e-4;  // less says nothing
 
-/// A temporary folder.
-class Scratch {
- public:
-  Scratch() {
-    std::string name = (fs::temp_directory_path() / "pagoda-sweep-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw UserError({fs::temp_directory_path().string(), 0}, "cannot be written");
-    folder_ = name;
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-
-  const fs::path& path() const { return folder_; }
-
- private:
-  fs::path folder_;
-};
-
 PointProbe parsed(const std::string& text) {
   const nlohmann::json json = nlohmann::json::parse(text);
   PointProbe probe;
@@ -56,7 +36,7 @@ PointProbe parsed(const std::string& text) {
 }
 
 PointProbe probe_point(const SweepPlan& plan, std::size_t number, double seconds) {
-  const Scratch scratch;
+  const TemporaryFolder scratch("pagoda-sweep");
   const fs::path platform = scratch.path() / "platform.yaml";
   const fs::path errors = scratch.path() / "errors";
   const fs::path output = scratch.path() / "probe.json";

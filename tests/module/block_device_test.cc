@@ -4,6 +4,7 @@
 #include <random>
 
 #include "support/ring_bench.h"
+#include "support/simple_flash.h"
 
 namespace pagoda::block_device_test {
 
@@ -20,19 +21,8 @@ constexpr Ps kWrite = 15'000'000;
 constexpr std::uint64_t kBlocks = (std::uint64_t{1} << 30) / kBlock;
 constexpr std::uint64_t kBlocksPerUnit = 8;
 
-// Writes in place, with nothing in front of the dies. A byte takes a picosecond, twice: a channel's and the controller's.
 MediumConfig simple_medium(std::uint32_t dies = 8) {
-  return {.flash = {.channels = dies,
-                    .dies = 1,
-                    .read = {kRead},
-                    .program = {kWrite},
-                    .in_place = true,
-                    .suspends = false,
-                    .channel_rate = {1e12},
-                    .command = {0},
-                    .controller = {0},
-                    .controller_rate = {1e12},
-                    .write_buffer = {0}}};
+  return {.flash = testing::simple_flash({.channels = dies, .dies = 1, .read = kRead, .program = kWrite})};
 }
 
 struct BlockBench : RingBench {

@@ -3,7 +3,6 @@
 #include <fstream>
 #include <iterator>
 #include <sstream>
-#include <unistd.h>
 
 #include <boost/process.hpp>
 #include <gtest/gtest.h>
@@ -13,29 +12,18 @@ namespace pagoda::testing {
 namespace fs = std::filesystem;
 namespace bp = boost::process;
 
-Workspace::Workspace() {
-  std::string name = (fs::temp_directory_path() / "pagoda-test-XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
-  folder_ = name;
-}
-
-Workspace::~Workspace() {
-  std::error_code ignored;
-  fs::remove_all(folder_, ignored);
-}
-
 std::string Workspace::write(const std::string& name, const std::string& text) const {
-  std::ofstream(folder_ / name) << text;
-  return (folder_ / name).string();
+  std::ofstream(folder_.path() / name) << text;
+  return (folder_.path() / name).string();
 }
 
 Outcome Workspace::execute(const std::string& command, const std::vector<std::string>& arguments) const {
   // The program's output goes beside the workspace, so that what it leaves inside can be looked at.
-  const std::string out = folder_.string() + ".out";
-  const std::string errors = folder_.string() + ".errors";
+  const std::string out = folder_.path().string() + ".out";
+  const std::string errors = folder_.path().string() + ".errors";
   Outcome outcome;
   outcome.status = bp::system(command, bp::args(arguments), bp::std_out > out, bp::std_err > errors,
-                              bp::std_in < bp::null, bp::start_dir(folder_.string()));
+                              bp::std_in < bp::null, bp::start_dir(folder_.path().string()));
   outcome.out = read_file(out);
   outcome.errors = read_file(errors);
   fs::remove(out);

@@ -7,6 +7,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "pagoda/base/temporary_folder.h"
+
 namespace pagoda::testing {
 
 struct Outcome {
@@ -18,12 +20,7 @@ struct Outcome {
 /// A folder of its own for every test, gone afterwards; programs run in it.
 class Workspace {
  public:
-  Workspace();
-  ~Workspace();
-  Workspace(const Workspace&) = delete;
-  Workspace& operator=(const Workspace&) = delete;
-
-  std::filesystem::path path(const std::string& name = {}) const { return folder_ / name; }
+  std::filesystem::path path(const std::string& name = {}) const { return folder_.path() / name; }
   /// Writes a file and returns its path.
   std::string write(const std::string& name, const std::string& text) const;
   /// Runs the program at a path with these arguments, which no shell sees.
@@ -31,7 +28,7 @@ class Workspace {
   Outcome pagoda(const std::vector<std::string>& arguments) const;
 
  private:
-  std::filesystem::path folder_;
+  TemporaryFolder folder_{"pagoda-test"};
 };
 
 std::string read_file(const std::filesystem::path& path);

@@ -14,6 +14,7 @@
 #include "pagoda/paging/page_table_editor.h"
 #include "pagoda/software/capi_volume.h"
 #include "support/bench.h"
+#include "support/simple_flash.h"
 
 namespace pagoda::testing {
 
@@ -77,17 +78,7 @@ class CapiBench : public ::testing::Test {
     config.translation.walker.nested_tlb.reset();
     config.medium = {.capacity = {256 * kPage},
                      .block = {4096},
-                     .flash = {.channels = 8,
-                               .dies = 8,
-                               .read = {kMedium},
-                               .program = {kMedium},
-                               .in_place = true,
-                               .suspends = false,
-                               .channel_rate = {1e12},
-                               .command = {0},
-                               .controller = {0},
-                               .controller_rate = {1e12},
-                               .write_buffer = {0}}};
+                     .flash = simple_flash({.channels = 8, .dies = 8, .read = kMedium, .program = kMedium})};
     return config;
   }
   static IoLinkConfig link_config() {

@@ -2,24 +2,14 @@
 
 #include <fstream>
 #include <iterator>
-#include <stdexcept>
 
 #include <nlohmann/json.hpp>
 
 #include "unit/sweep/sweep_sources.h"
 
 namespace pagoda::testing {
-namespace {
 
 namespace fs = std::filesystem;
-
-fs::path temporary_folder() {
-  std::string name = (fs::temp_directory_path() / "pagoda-sweep-test-XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
-  return name;
-}
-
-}  // namespace
 
 std::string read_file(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -27,15 +17,9 @@ std::string read_file(const fs::path& path) {
 }
 
 SweepOnDisk::SweepOnDisk(const std::string& rest)
-    : temporary_(temporary_folder()),
-      plan_(sources_of(rest)),
-      folder_(
-          SweepFolder::create(temporary_ / "sweep", SweepManifest::of(plan_, {}, "1.0", "program"), plan_.sources())) {}
-
-SweepOnDisk::~SweepOnDisk() {
-  std::error_code ignored;
-  fs::remove_all(temporary_, ignored);
-}
+    : plan_(sources_of(rest)),
+      folder_(SweepFolder::create(temporary_.path() / "sweep", SweepManifest::of(plan_, {}, "1.0", "program"),
+                                  plan_.sources())) {}
 
 bool SweepOnDisk::put(std::size_t number, PointStatus status, const std::string& stats_csv, const std::string& reason) {
   const fs::path staging = folder_.make_work("test");

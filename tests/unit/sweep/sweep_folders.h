@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 
+#include "pagoda/base/temporary_folder.h"
 #include "sc_main/sweep/sweep_folder.h"
 
 namespace pagoda::testing {
@@ -14,18 +15,15 @@ std::string read_file(const std::filesystem::path& path);
 class SweepOnDisk {
  public:
   explicit SweepOnDisk(const std::string& rest);
-  ~SweepOnDisk();
-  SweepOnDisk(const SweepOnDisk&) = delete;
-  SweepOnDisk& operator=(const SweepOnDisk&) = delete;
 
   const SweepPlan& plan() const { return plan_; }
   SweepFolder& folder() { return folder_; }
-  const std::filesystem::path& temporary() const { return temporary_; }
+  const std::filesystem::path& temporary() const { return temporary_.path(); }
   /// A point as a run would leave it; whether it came first.
   bool put(std::size_t number, PointStatus status, const std::string& stats_csv, const std::string& reason = {});
 
  private:
-  std::filesystem::path temporary_;
+  TemporaryFolder temporary_{"pagoda-sweep-test"};
   SweepPlan plan_;
   SweepFolder folder_;
 };

@@ -30,7 +30,7 @@ std::string lackey_program(int instructions) {
 }
 
 TEST(ConvertTrace, KeepsEverythingThroughEveryFormatAndCompression) {
-  const test::TemporaryFolder folder;
+  const test::TestFolder folder;
   const std::string original = lackey_program(20'000);
   std::string last = folder.file("original");
   test::write_file(last, original);
@@ -54,7 +54,7 @@ TEST(ConvertTrace, KeepsEveryFieldInTextAndBinary) {
 }
 
 TEST(ConvertTrace, SaysHowManyRecordsLackeyCannotHold) {
-  const test::TemporaryFolder folder;
+  const test::TestFolder folder;
   test::write_file(folder.file("in.txt"),
                    "# pagoda-trace 1\n"
                    "0 L 0x10 8\n"           // exact: as before any fetch
@@ -99,7 +99,7 @@ TEST(ConvertTrace, WritesTheTextFormatAsDocumented) {
 }
 
 TEST(ConvertTrace, TakesTheFormatFromOptionsBeforeTheName) {
-  const test::TemporaryFolder folder;
+  const test::TestFolder folder;
   test::write_file(folder.file("in"), lackey_program(10));
   const WriteResult result = convert_trace(folder.file("in"), folder.file("out.txt"), TraceFormat::lackey,
                                            {.format = TraceFormat::binary, .compression = Compression::zstd});
@@ -110,7 +110,7 @@ TEST(ConvertTrace, TakesTheFormatFromOptionsBeforeTheName) {
 }
 
 TEST(ConvertTrace, MayReplaceItsInput) {
-  const test::TemporaryFolder folder;
+  const test::TestFolder folder;
   const std::string path = folder.file("trace.pgt");
   test::write_file(path, lackey_program(1000));
   const std::vector<Access> records = test::drain(*open_trace(path));
@@ -121,7 +121,7 @@ TEST(ConvertTrace, MayReplaceItsInput) {
 }
 
 TEST(ConvertTrace, ReportsHowFarItIs) {
-  const test::TemporaryFolder folder;
+  const test::TestFolder folder;
   const std::string text = lackey_program(50'000);
   test::write_file(folder.file("in"), text);
   std::uint64_t last = 0;
@@ -136,7 +136,7 @@ TEST(ConvertTrace, ReportsHowFarItIs) {
 }
 
 TEST(ConvertTrace, RefusesANameThatDoesNotSayTheFormat) {
-  const test::TemporaryFolder folder;
+  const test::TestFolder folder;
   test::write_file(folder.file("in"), lackey_program(10));
   EXPECT_THAT(
       test::user_error([&] { convert_trace(folder.file("in"), folder.file("out.bin")); }),
@@ -148,7 +148,7 @@ TEST(ConvertTrace, RefusesANameThatDoesNotSayTheFormat) {
 }
 
 TEST(ConvertTrace, LeavesNothingIfTheInputIsDamaged) {
-  const test::TemporaryFolder folder;
+  const test::TestFolder folder;
   test::write_file(folder.file("in"), lackey_program(50'000) + "junk\n");
   test::write_file(folder.file("out.pgt"), "what was there before");
   EXPECT_THAT(test::user_error([&] { convert_trace(folder.file("in"), folder.file("out.pgt")); }), HasSubstr("'junk'"));
@@ -157,7 +157,7 @@ TEST(ConvertTrace, LeavesNothingIfTheInputIsDamaged) {
 }
 
 TEST(ConvertTrace, LeavesNothingIfTheDiskIsFull) {
-  const test::TemporaryFolder folder;
+  const test::TestFolder folder;
   test::write_file(folder.file("in"), lackey_program(200'000));
   test::write_file(folder.file("out.txt"), "what was there before");
   // A limit on the size of a file is as near to a full disk as a test may come.
@@ -179,7 +179,7 @@ TEST(ConvertTrace, LeavesNothingIfTheDiskIsFull) {
 }
 
 TEST(FileWriter, RefusesWhereItCannotWrite) {
-  const test::TemporaryFolder folder;
+  const test::TestFolder folder;
   test::write_file(folder.file("file"), "");
   const auto error = [](const std::string& path) { return test::user_error([&] { FileWriter writer(path); }); };
   EXPECT_THAT(error(folder.file("no/such/folder.pgt")), HasSubstr("cannot write: No such file or directory"));
@@ -190,7 +190,7 @@ TEST(FileWriter, RefusesWhereItCannotWrite) {
 }
 
 TEST(FileWriter, WritesThroughASymbolicLink) {
-  const test::TemporaryFolder folder;
+  const test::TestFolder folder;
   test::write_file(folder.file("target"), "old");
   std::filesystem::create_symlink(folder.file("target"), folder.file("link"));
   FileWriter writer(folder.file("link"));
@@ -202,7 +202,7 @@ TEST(FileWriter, WritesThroughASymbolicLink) {
 }
 
 TEST(FileWriter, LeavesNothingUnlessFinished) {
-  const test::TemporaryFolder folder;
+  const test::TestFolder folder;
   {
     FileWriter writer(folder.file("out"));
     writer.write(std::string(1'000'000, 'x'));

@@ -120,7 +120,7 @@ TEST(TraceReader, OpensFiles) {
 }
 
 TEST(TraceReader, SaysWhichFileIsDamaged) {
-  const test::TemporaryFolder folder;
+  const test::TestFolder folder;
   const std::string path = folder.file("cut.lackey.xz");
   const std::string whole = test::file_content(tiny(".xz"));
   test::write_file(path, std::string_view(whole).substr(0, whole.size() - 20));

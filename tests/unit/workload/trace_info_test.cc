@@ -14,7 +14,7 @@ namespace pagoda::trace_info_test {
 using ::testing::ElementsAre;
 
 TEST(TraceInfo, CountsWhatIsInATrace) {
-  const test::TemporaryFolder folder;
+  const test::TestFolder folder;
   const std::string path = folder.file("trace.txt.gz");
   const std::string text =
       "# pagoda-trace 1\n"
@@ -56,7 +56,7 @@ TEST(TraceInfo, CountsWhatIsInATrace) {
 }
 
 TEST(TraceInfo, OfATraceWithoutFetchesHasAnEmptyCodeSide) {
-  const test::TemporaryFolder folder;
+  const test::TestFolder folder;
   const std::string path = folder.file("trace");
   test::write_file(path, " L 5000,8\n");
   const TraceInfo info = trace_info(path);

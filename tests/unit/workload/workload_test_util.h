@@ -21,6 +21,7 @@
 #include <fmt/format.h>
 
 #include "pagoda/base/error.h"
+#include "pagoda/base/temporary_folder.h"
 #include "pagoda/workload/file_writer.h"
 #include "pagoda/workload/trace_reader.h"
 #include "pagoda/workload/trace_writer.h"
@@ -107,27 +108,15 @@ inline std::vector<Access> random_records(std::size_t count, unsigned seed) {
 }
 
 /// A folder that is gone after the test.
-class TemporaryFolder {
+class TestFolder {
  public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "pagoda-test-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  std::string file(const std::string& name) const { return (path_ / name).string(); }
+  std::string file(const std::string& name) const { return (folder_.path() / name).string(); }
   std::size_t files() const {
-    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path_), {}));
+    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder_.path()), {}));
   }
 
  private:
-  std::filesystem::path path_;
+  TemporaryFolder folder_{"pagoda-test"};
 };
 
 inline void write_file(const std::string& path, std::string_view bytes) {
