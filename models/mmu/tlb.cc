@@ -22,12 +22,13 @@ TlbEntry* Tlb::find(Addr input, AddressSpaceTag tag) {
     ++epoch_;
   } else {
     missed_ = input;
+    missed_tag_ = tag;
   }
   return entry;
 }
 
 TlbEntry* Tlb::fill(Addr input, const TlbEntry& entry) {
-  const bool absent = std::exchange(missed_, kNoAddress) == input;
+  const bool absent = std::exchange(missed_, kNoAddress) == input && missed_tag_ == entry.tag;
   const auto place =
       absent ? pages_.fill(input, entry.page_shift)
              : pages_.fill(input, entry.page_shift, [&entry](const TlbEntry& e) { return visible_to(e, entry.tag); });

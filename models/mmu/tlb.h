@@ -130,7 +130,9 @@ class Tlb {
   PageArray<TlbEntry> pages_;
   Ports ports_;
   std::uint64_t epoch_ = 0;
-  Addr missed_ = kNoAddress;  // what was looked for last and not found, unless something has been filled in since
+  // What was looked for last and not found, unless something has been filled in since.
+  Addr missed_ = kNoAddress;
+  AddressSpaceTag missed_tag_;
   std::uint64_t hits_ = 0, misses_ = 0, merged_ = 0, evictions_ = 0, invalidated_ = 0;
   Probe hits_probe_, misses_probe_;
 };

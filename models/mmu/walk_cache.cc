@@ -75,7 +75,10 @@ const WalkCaches::Pointer* WalkCaches::find_pointer(LevelCache& cache, const Sta
   const Pointer* const found = cache.entries.use(cache.entries.set_of(number), key, [&](const Pointer& p) {
     return same_space(p.tag, p.global, tag, step.stage);
   });
-  if (found == nullptr) cache.missed = key;
+  if (found == nullptr) {
+    cache.missed = key;
+    cache.missed_tag = tag;
+  }
   return found;
 }
 
@@ -92,8 +95,9 @@ void WalkCaches::keep(const Stage& stage, const Learned& learned, AddressSpaceTa
   const auto set = cache->entries.set_of(number);
   const std::uint64_t key = (number << 6) + learned.stage + 1u;
   const bool global = has(learned.table.rights, Rights::global);
+  const bool absent = std::exchange(cache->missed, 0) == key && cache->missed_tag == tag;
   Pointer* place = nullptr;
-  if (std::exchange(cache->missed, 0) != key) {
+  if (!absent) {
     place =
         cache->entries.use(set, key, [&](const Pointer& p) { return same_space(p.tag, p.global, tag, learned.stage); });
   }

@@ -55,7 +55,9 @@ class WalkCaches {
     Ps latency;
     AssocArray<Pointer> entries;
     Ports ports;
-    std::uint64_t missed = 0;  // the key looked for last and not found, unless something has been kept since
+    // What was looked for last and not found, unless something has been kept since.
+    std::uint64_t missed = 0;
+    AddressSpaceTag missed_tag{};
     std::uint64_t hits = 0, misses = 0;
   };
   struct Nested {

@@ -252,7 +252,10 @@ TEST(Tlb, APageThatTwoMissesFillIsThereOnce) {
   EXPECT_EQ(tlb.find(0x2000, {}), nullptr);
   tlb.fill(0x1000, page_at(0xa000, 12));
   EXPECT_EQ(tlb.find(0x1000, {})->output(0x1000), 0xa000u);
-  EXPECT_EQ(tlb.invalidate({}), 1u);
+  const AddressSpaceTag other{.asid = 7};
+  EXPECT_EQ(tlb.find(0x1000, other), nullptr);
+  tlb.fill(0x1000, page_at(0xb000, 12));
+  EXPECT_EQ(tlb.invalidate({}), 1u) << "what another address space misses is there nevertheless";
 }
 
 }  // namespace pagoda::tlb_test

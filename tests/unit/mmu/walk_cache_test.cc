@@ -227,6 +227,9 @@ TEST(WalkCaches, ATableThatTwoWalksFindIsKeptOnce) {
   caches.keep(stage, table_for(address(3), 0x8000, 1), {});
   caches.keep(stage, table_for(address(3), 0x9000, 1), {});
   EXPECT_EQ(table_at(caches, stage, address(3)), 0x9000u);
+  EXPECT_EQ(table_at(caches, stage, address(3), {.asid = 7}), 0u);
+  caches.keep(stage, table_for(address(3), 0xa000, 1), {});
+  EXPECT_EQ(table_at(caches, stage, address(3)), 0xa000u);
   for (Addr i = 0; i < 3; ++i) EXPECT_EQ(table_at(caches, stage, address(i)), 0x1000 * (i + 1)) << "four entries";
 }
 
