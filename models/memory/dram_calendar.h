@@ -183,28 +183,42 @@ class DramStencil {
 
   explicit DramStencil(const Ranges& ranges);
 
-  /// Reserves a clock. `visit` is called with a function for the scopes and lanes concerned, to be called with a scope
-  /// and the first of the adjacent lanes.
-  template <typename Visit>
-  [[gnu::always_inline]] void apply(DramCalendar& calendar, Clock clock, Visit&& visit) const {
-    std::uint8_t* bytes = calendar.at(0, clock) - bytes_before_;
-    const auto place = static_cast<std::size_t>(DramCalendar::bit_of(clock));
-    const std::size_t stride = calendar.stride_;
-    visit([&](std::size_t scope, DramCalendar::Lane lane) {
+  /// A reservation at some clock.
+  class Reservation {
+   public:
+    /// Forbids what it forbids in a place of this kind: `lane` is the first of the adjacent ones.
+    [[gnu::always_inline]] void forbid(std::size_t scope, DramCalendar::Lane lane) const {
+      std::uint8_t* const bytes = bytes_ + lane;
       for (std::size_t i = 0; i < Lanes; ++i) {
-        DramCalendar::or_into(bytes + lane + i * stride, first_words_[place][scope][i]);
+        DramCalendar::or_into(bytes + i * stride_, stencil_.first_words_[place_][scope][i]);
       }
-    });
-    if (words_ == 1) return;  // always for DDR4
-    visit([&](std::size_t scope, DramCalendar::Lane lane) {
-      set_rest(&rest_[place * (words_ - 1)], scope, bytes + lane, stride);
-    });
+      if (stencil_.words_ != 1) stencil_.forbid_rest(place_, scope, bytes, stride_);  // never for DDR4
+    }
+
+   private:
+    friend class DramStencil;
+    Reservation(const DramStencil& stencil, const DramCalendar& calendar, Clock clock)
+        : stencil_(stencil),
+          bytes_(calendar.at(0, clock) - stencil.bytes_before_),
+          place_(static_cast<std::size_t>(DramCalendar::bit_of(clock))),
+          stride_(calendar.stride_) {}
+
+    const DramStencil& stencil_;
+    std::uint8_t* bytes_;
+    std::size_t place_;
+    std::size_t stride_;
+  };
+
+  [[gnu::always_inline]] Reservation reserve(const DramCalendar& calendar, Clock clock) const {
+    return {*this, calendar, clock};
   }
 
  private:
   using Word = std::array<std::array<std::uint64_t, Lanes>, Scopes>;
 
-  [[gnu::noinline]] void set_rest(const Word* rest, std::size_t scope, std::uint8_t* bytes, std::size_t stride) const {
+  [[gnu::noinline]] void forbid_rest(std::size_t place, std::size_t scope, std::uint8_t* bytes,
+                                     std::size_t stride) const {
+    const Word* rest = &rest_[place * (words_ - 1)];
     for (std::size_t word = 1; word < words_; ++word, ++rest) {
       bytes += 8;
       for (std::size_t i = 0; i < Lanes; ++i) DramCalendar::or_into(bytes + i * stride, (*rest)[scope][i]);

@@ -40,10 +40,9 @@ inline Clock DramScheduler::first_column(const Search& search, Clock from) const
 }
 
 [[gnu::always_inline]] inline void DramScheduler::reserve_activate(const Search& search, Clock clock) {
-  activate_stencil_.apply(calendar_, clock, [&](auto&& set) {
-    set(kInRank, calendar_.next(search.rank_lane, kActivateLane));
-    set(kInGroup, calendar_.next(search.group_lane, kActivateLane));
-  });
+  const auto reservation = activate_stencil_.reserve(calendar_, clock);
+  reservation.forbid(kInRank, calendar_.next(search.rank_lane, kActivateLane));
+  reservation.forbid(kInGroup, calendar_.next(search.group_lane, kActivateLane));
   if (forbids_fifth_activate_) forbid_fifth_activate(search.rank_lane, clock);
 }
 
@@ -74,18 +73,17 @@ inline Clock DramScheduler::first_column(const Search& search, Clock from) const
 
 /// Reserves a RD or WR.
 [[gnu::always_inline]] inline void DramScheduler::reserve_column(const Search& search, Clock clock) {
-  column_stencils_[search.access].apply(calendar_, clock, [&](auto&& set) {
-    set(kInRank, search.rank_lane);
-    set(kInGroup, search.group_lane);
-    if (group_lanes_ == 2 * kRankLanes) {
-      set(kInOtherRank, calendar_.lane(kRankLanes) - search.rank_lane);
-      return;
-    }
+  const auto reservation = column_stencils_[search.access].reserve(calendar_, clock);
+  reservation.forbid(kInRank, search.rank_lane);
+  reservation.forbid(kInGroup, search.group_lane);
+  if (group_lanes_ == 2 * kRankLanes) {
+    reservation.forbid(kInOtherRank, calendar_.lane(kRankLanes) - search.rank_lane);
+  } else {
     for (std::size_t rank = 0; rank < group_lanes_; rank += kRankLanes) {
       const DramCalendar::Lane other = calendar_.lane(rank);
-      if (other != search.rank_lane) set(kInOtherRank, other);
+      if (other != search.rank_lane) reservation.forbid(kInOtherRank, other);
     }
-  });
+  }
   data_until_ = std::max(data_until_, clock + spacing_[search.access].data_end);
 }
 
