@@ -75,6 +75,7 @@ class AssocArray {
         set_mask_(geometry.sets() - 1),
         policy_(geometry.replacement),
         plain_(policy_ == Replacement::lru && chunks_ == 1),
+        way_mask_(plain_ ? (1u << ways_) - 1 : 0),
         random_state_(seed * 0x9e3779b97f4a7c15 | 1),
         chunk_array_(chunks_ * geometry.sets()),
         slots_(geometry.entries),
@@ -140,7 +141,7 @@ class AssocArray {
     if (!plain_) [[unlikely]]
       return victim_of_any(set);
     const Chunk& chunk = *set.chunks;
-    const unsigned empty = chunk.ways_with(0) & ((1u << ways_) - 1);
+    const unsigned empty = chunk.ways_with(0) & way_mask_;
     const unsigned candidates = empty != 0 ? empty : chunk.ways_aged(static_cast<Age>(ways_));
     return place_of(set, static_cast<unsigned>(std::countr_zero(candidates)) % kChunk);
   }
@@ -149,8 +150,14 @@ class AssocArray {
   void replace(const Set& set, const Place& place, Key key) {
     slot_of(place.entry)->key = key;
     if (plain_) [[likely]] {
-      set.chunks->tags[place.way] = tag_of(key);
-      make_newest_in(*set.chunks, place.way);
+      Chunk& chunk = *set.chunks;
+      chunk.tags[place.way] = tag_of(key);
+      if (chunk.ages[place.way] == ways_) [[likely]] {
+        chunk.age_all();
+        chunk.ages[place.way] = 1;
+      } else {
+        make_newest_in(chunk, place.way);
+      }
       return;
     }
     tag(set, place.way) = tag_of(key);
@@ -215,6 +222,12 @@ class AssocArray {
     // Bit w: way w has this tag, or age.
     unsigned ways_with(std::uint8_t tag) const { return mask(load(tags) == tag); }
     unsigned ways_aged(Age wanted) const { return mask(load(ages) == wanted); }
+    // Everyone that has been used grows older.
+    void age_all() {
+      Bytes all = load(ages);
+      all -= (Bytes)(all != 0);
+      std::memcpy(ages, &all, sizeof all);
+    }
     // Everyone younger than that grows older.
     void age_those_below(Age limit) {
       Bytes all = load(ages);
@@ -390,7 +403,8 @@ class AssocArray {
   std::size_t chunks_;  // per set
   std::size_t set_mask_;
   Replacement policy_;
-  bool plain_;  // LRU, and a set's ages lie in one chunk
+  bool plain_;         // LRU, and a set's ages lie in one chunk
+  unsigned way_mask_;  // bit w: way w is there; only then
   std::uint64_t random_state_;
   LazyArray<Chunk> chunk_array_;
   LazyArray<Slot> slots_;

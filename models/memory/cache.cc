@@ -169,7 +169,9 @@ TimedAnswer Cache::access(TimedRequest& request, Ps at) {
 [[gnu::always_inline]] inline TimedAnswer Cache::serve_line(TimedRequest& request, Addr line, Ps at, bool whole) {
   Below below(*this, request);
   const bool write = request.is_write();
-  const bool whole_line = write && whole && request.bytes == core_.line_size();
+  bool whole_line = false;
+  if (write) [[unlikely]]
+    whole_line = whole && request.bytes == core_.line_size();
   const CacheOutcome outcome = core_.access(
       {.line = line, .write = write, .whole_line = whole_line, .floor = request.floor, .at = at}, *request.time, below);
   return {outcome.done, outcome.failed ? below.status : tlm::TLM_OK_RESPONSE};

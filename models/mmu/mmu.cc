@@ -133,7 +133,7 @@ void Mmu::transport(tlm::tlm_generic_payload& payload, Attributes& attributes, s
 }
 
 TimedAnswer Mmu::Way::access(TimedRequest& request, Ps at) {
-  if (repeats(request, at)) return mmu.serve_again(request, at, *this, TimedSender(below));
+  if (repeats(request)) return mmu.serve_again(request, at, *this, TimedSender(below));
   return access_elsewhere(request, at);
 }
 
@@ -156,20 +156,21 @@ void Mmu::Way::begin_streak(Addr address, Privilege privilege, Streak& streak) c
   const unsigned allowed = recent.entry->allowed;
   if ((allowed & TlbEntry::access_bit(AccessKind::read, privilege)) == 0) return;
   const bool writable = (allowed & TlbEntry::access_bit(AccessKind::write, privilege)) != 0;
-  streak.begin(tlb, *cache,
-               {.address = address, .to_physical = recent.to_physical, .ready = recent.ready, .writable = writable});
+  streak.begin(
+      tlb, *cache,
+      {.address = address, .to_physical = recent.to_physical, .ready = recent.entry->ready, .writable = writable});
 }
 
 // Whether the request is for the page used last, all of it, and its entry grants it without a further look.
-inline bool Mmu::Way::repeats(const TimedRequest& request, Ps at) const {
+inline bool Mmu::Way::repeats(const TimedRequest& request) const {
   return ((request.address ^ recent.page) & recent.mask) == 0 && recent.epoch == tlb.epoch() &&
-         (request.address & ~recent.mask) + request.bytes <= ~recent.mask + 1 && recent.ready <= at &&
+         (request.address & ~recent.mask) + request.bytes <= ~recent.mask + 1 &&
          (recent.entry->allowed & TlbEntry::access_bit(request.info.access, request.info.privilege)) != 0;
 }
 
 template <class Sender>
 inline TimedAnswer Mmu::serve(TimedRequest& request, Ps at, Way& way, Sender sender) {
-  if (way.repeats(request, at)) return serve_again(request, at, way, sender);
+  if (way.repeats(request)) return serve_again(request, at, way, sender);
   request.info.asid = context_.tag.asid;
   request.info.vmid = context_.tag.vmid;
   if ((request.address & low_mask(kPageShift)) + request.bytes > low_mask(kPageShift) + 1) {
@@ -185,8 +186,7 @@ template <class Sender>
 inline TimedAnswer Mmu::serve_again(TimedRequest& request, Ps at, Way& way, Sender sender) {
   request.info.asid = context_.tag.asid;
   request.info.vmid = context_.tag.vmid;
-  const Ps found = way.tlb.look(at, *request.time);
-  way.tlb.count_hit(found);
+  const Ps found = await(way.tlb, *way.recent.entry, way.tlb.look(at, *request.time), *request.time);
   const Addr physical = request.address + way.recent.to_physical;
   return send(request, {.at = found, .physical = physical, .length = request.bytes, .uncached = way.recent.uncached},
               sender);
@@ -256,12 +256,13 @@ TimedAnswer Mmu::refuse(const TimedRequest& request, const Piece& piece) {
 // Finds the translation of the page that the request's address lies in; false, with the fault, if there is none.
 bool Mmu::translate(Way& way, const TimedRequest& request, Piece& piece) {
   const Stage& stage = context_.stages.front();
-  const WalkRequest wanted{.address = request.address,
-                           .access = request.info.access,
-                           .privilege = request.info.privilege,
-                           .allow_user_data = context_.allow_user_data};
-  WalkRequest canonical = wanted;
-  if (stage.format != nullptr) canonical.address = stage.canonical(wanted.address);
+  const auto access_to = [&](Addr address) {
+    return WalkRequest{.address = address,
+                       .access = request.info.access,
+                       .privilege = request.info.privilege,
+                       .allow_user_data = context_.allow_user_data};
+  };
+  const WalkRequest canonical = access_to(stage.format == nullptr ? request.address : stage.canonical(request.address));
   TlbEntry* entry = look_up(way.tlb, canonical, request, piece);
   if (entry == nullptr) {
     if (*request.fault) return false;
@@ -270,7 +271,7 @@ bool Mmu::translate(Way& way, const TimedRequest& request, Piece& piece) {
       found = *second;
       found.ready = piece.at;
     } else {
-      if (*request.fault || !walk(wanted, request, piece, found)) return false;
+      if (*request.fault || !walk(access_to(request.address), request, piece, found)) return false;
       if (stlb_) stlb_->fill(canonical.address, found);
     }
     // What the second level has checked of fetches is not for a data TLB to grant.
@@ -285,7 +286,6 @@ bool Mmu::translate(Way& way, const TimedRequest& request, Piece& piece) {
                 .page = request.address & mask,
                 .mask = mask,
                 .to_physical = piece.physical - request.address,
-                .ready = entry->ready,
                 .entry = entry,
                 .uncached = piece.uncached};
   return true;
@@ -329,14 +329,7 @@ TlbEntry* Mmu::look_up(Tlb& tlb, const WalkRequest& wanted, const TimedRequest& 
     tlb.count_miss(piece.at, false);
     return nullptr;
   }
-  if (entry->ready > piece.at) {  // its walk is still under way: this miss joins it
-    tlb.count_miss(piece.at, true);
-    walker_.count_merged();
-    (*cause.time)[TimePart::walk] += entry->ready - piece.at;
-    piece.at = entry->ready;
-  } else {
-    tlb.count_hit(piece.at);
-  }
+  piece.at = await(tlb, *entry, piece.at, *cause.time);
   if (verdict == Verdict::granted) return entry;
   *cause.fault = {.cause = FaultCause::permission,
                   .access = wanted.access,
@@ -346,6 +339,18 @@ TlbEntry* Mmu::look_up(Tlb& tlb, const WalkRequest& wanted, const TimedRequest& 
                   .stage_address = wanted.address};
   drop_page(wanted.address);
   return nullptr;
+}
+
+// When an entry found at `at` is there: the walk for it may still be under way, and the miss joins it.
+inline Ps Mmu::await(Tlb& tlb, const TlbEntry& entry, Ps at, TimeSplit& time) {
+  if (entry.ready <= at) {
+    tlb.count_hit(at);
+    return at;
+  }
+  tlb.count_miss(at, true);
+  walker_.count_merged();
+  time[TimePart::walk] += entry.ready - at;
+  return entry.ready;
 }
 
 Mmu::Verdict Mmu::judge(TlbEntry& entry, const WalkRequest& wanted) const {

@@ -98,7 +98,6 @@ class Mmu : public Module {
       Addr page = 0;
       Addr mask = 0;
       Addr to_physical = 0;  // added to an address
-      Ps ready = 0;
       const TlbEntry* entry = nullptr;
       bool uncached = false;
     } recent;
@@ -109,7 +108,7 @@ class Mmu : public Module {
     void expect(Addr address) override;
     TimedAnswer access_elsewhere(TimedRequest& request, Ps at);
     void begin_streak(Addr address, Privilege privilege, Streak& streak) const override;
-    bool repeats(const TimedRequest& request, Ps at) const;
+    bool repeats(const TimedRequest& request) const;
   };
   enum class Verdict { granted, refused, ask_memory };
 
@@ -134,6 +133,7 @@ class Mmu : public Module {
   std::uint32_t data_wanted(const TimedRequest& cause) const;
   bool walk(const WalkRequest& wanted, const TimedRequest& cause, Piece& piece, TlbEntry& found);
   TlbEntry* look_up(Tlb& tlb, const WalkRequest& wanted, const TimedRequest& cause, Piece& piece);
+  Ps await(Tlb& tlb, const TlbEntry& entry, Ps at, TimeSplit& time);
   Verdict judge(TlbEntry& entry, const WalkRequest& wanted) const;
   void drop_page(Addr address);
   TimedAnswer refuse(const TimedRequest& request, const Piece& piece);

@@ -34,7 +34,9 @@ TlbEntry* Tlb::fill(Addr input, const TlbEntry& entry) {
              : pages_.fill(input, entry.page_shift, [&entry](const TlbEntry& e) { return visible_to(e, entry.tag); });
   if (place.evicted) ++evictions_;
   ++epoch_;
-  *place.entry = place.shift == entry.page_shift ? entry : piece_of(entry, input, place.shift);
+  *place.entry = entry;
+  if (place.shift != entry.page_shift) [[unlikely]]
+    *place.entry = piece_of(entry, input, place.shift);
   return place.entry;
 }
 

@@ -9,7 +9,8 @@
 
 namespace pagoda::rules {
 
-inline Entry decode(const PageFormat& format, const StageControls& controls, unsigned level, std::uint64_t value) {
+[[gnu::always_inline]] inline Entry decode(const PageFormat& format, const StageControls& controls, unsigned level,
+                                           std::uint64_t value) {
   switch (format.family) {
     case Family::x86: return x86::decode(format, controls, level, value);
     case Family::ept: return ept::decode(format, controls, level, value);

@@ -22,7 +22,8 @@ inline MemoryType pat_type(const X86Controls& controls, unsigned index) {
   return kPatTypes[controls.pat >> (8 * index) & 7U];
 }
 
-inline Entry decode(const PageFormat& format, const StageControls& controls, unsigned level, std::uint64_t value) {
+[[gnu::always_inline]] inline Entry decode(const PageFormat& format, const StageControls& controls, unsigned level,
+                                           std::uint64_t value) {
   Entry entry;
   if (!bit(value, kPresent)) {
     entry.cause = FaultCause::not_present;

@@ -14,19 +14,6 @@ PlainWalk::PlainWalk(const Stage& stage, const WalkRequest& request) : stage_(st
   step_.address = request.address;
 }
 
-void PlainWalk::begin(const WalkHint& hint) {
-  step_.kind = StepKind::read;
-  table_.rights = kPermissions;
-  if (const auto* known = std::get_if<TablePointer>(&hint)) {
-    at_root_ = false;
-    table_ = *known;
-    step_.level = table_.level;
-    step_.address = PageFormat::inner_entry_address(table_.level, table_.table, request_.address);
-  } else {
-    step_.address = stage_.format->entry_address(step_.level, stage_.root_of(request_.address), request_.address);
-  }
-}
-
 PlainWalk::Next PlainWalk::take() {
   const Entry entry = rules::decode(*stage_.format, stage_.controls, step_.level, read_.value);
   const Rights granted = narrow(table_.rights, entry.rights);
@@ -59,16 +46,6 @@ inline PlainWalk::Next PlainWalk::take_leaf(const Entry& entry, Rights granted) 
   translation_.rights = own.rights;
   translation_.memory_type = own.memory_type;
   return Next::done;
-}
-
-Learned PlainWalk::learned_table() const {
-  Learned learned;
-  learned.kind = Learned::Kind::table;
-  learned.stage = 0;
-  learned.table_access = TableAccess::none;
-  learned.input = request_.address;
-  learned.table = table_;
-  return learned;
 }
 
 void PlainWalk::hand_over(Walk& walk) const {

@@ -59,4 +59,27 @@ class PlainWalk {
   Translation translation_;
 };
 
+inline void PlainWalk::begin(const WalkHint& hint) {
+  step_.kind = StepKind::read;
+  table_.rights = kPermissions;
+  if (const auto* known = std::get_if<TablePointer>(&hint)) {
+    at_root_ = false;
+    table_ = *known;
+    step_.level = table_.level;
+    step_.address = PageFormat::inner_entry_address(table_.level, table_.table, request_.address);
+  } else {
+    step_.address = stage_.format->entry_address(step_.level, stage_.root_of(request_.address), request_.address);
+  }
+}
+
+inline Learned PlainWalk::learned_table() const {
+  Learned learned;
+  learned.kind = Learned::Kind::table;
+  learned.stage = 0;
+  learned.table_access = TableAccess::none;
+  learned.input = request_.address;
+  learned.table = table_;
+  return learned;
+}
+
 }  // namespace pagoda
