@@ -15,11 +15,11 @@ namespace pagoda {
 /// allocation after the first value of a magnitude.
 class Distribution {
  public:
-  void record(std::uint64_t value) {
+  void record(std::uint64_t value, std::uint64_t times = 1) {
     if (value != last_ || count_ == 0) place(value);
-    ++buckets_[last_bucket_];
-    ++count_;
-    sum_ += value;
+    buckets_[last_bucket_] += times;
+    count_ += times;
+    sum_ += value * times;
   }
 
   std::uint64_t count() const { return count_; }

@@ -10,7 +10,7 @@ Ps Ports::reserve_later(std::uint64_t first, std::uint64_t busy, std::uint64_t l
   for (std::uint64_t next = first; next != first + length; ++next) {
     if (full(next)) first = next + 1;
   }
-  for (std::uint64_t next = first; next != first + length; ++next) take(next);
+  for (std::uint64_t next = first; next != first + length; ++next) take(next, 1);
   return first * period_;
 }
 

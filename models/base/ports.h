@@ -26,27 +26,42 @@ class Ports {
   Ports(std::uint32_t count, Ps period)
       : count_(count), period_(period), reciprocal_(~std::uint64_t{0} / period), cycles_(count == 0 ? 1 : kCycles) {}
 
-  /// Takes a port for one cycle at the first chance from `at` on; when that is.
-  Ps reserve(Ps at) {
-    if (count_ == 0) return at;
+  /// Those of several requests that start together, and when.
+  struct Start {
+    Ps at;
+    std::uint32_t count;
+  };
+
+  /// For `wanted` requests that reach it together: takes ports for one cycle at the first chance from `at` on, as many
+  /// as are wanted and free then. For those that are left, go on with reserve_more().
+  [[gnu::always_inline]] Start reserve_some(Ps at, std::uint32_t wanted) {
+    if (count_ == 0) return {at, wanted};
     const std::uint64_t cycle = cycle_of(at);
     // Nothing is free from full_from_ to full_until_: a saturated resource need not search there every time.
     if (cycle < full_from_ || cycle >= full_until_) {
-      if (take(cycle)) return at;
+      const std::uint32_t taken = take(cycle, wanted);
+      if (taken == wanted) return {at, taken};
       if (cycle != full_until_) full_from_ = cycle;
       full_until_ = cycle + 1;
+      if (taken != 0) return {at, taken};
     }
-    while (!take(full_until_)) ++full_until_;
-    return full_until_ * period_;
+    return reserve_more(wanted);
   }
+  Start reserve_more(std::uint32_t wanted) {
+    std::uint32_t taken = take(full_until_, wanted);
+    while (taken == 0) taken = take(++full_until_, wanted);
+    return {full_until_ * period_, taken};
+  }
+  /// For one request; when it starts.
+  Ps reserve(Ps at) { return reserve_some(at, 1).at; }
 
-  /// Likewise for `length` cycles in a row, of which it keeps kCycles.
+  /// For one request and `length` cycles in a row, of which it keeps kCycles.
   Ps reserve(Ps at, std::uint64_t length) {
     if (count_ == 0) return at;
     length = std::min<std::uint64_t>(length, kCycles);
     const std::uint64_t cycle = cycle_of(at);
     for (std::uint64_t next = cycle; next != cycle + length; ++next) {
-      if (!take(next)) [[unlikely]]
+      if (take(next, 1) == 0) [[unlikely]]
         return reserve_later(cycle, next, length);
     }
     return at;
@@ -64,17 +79,18 @@ class Ports {
   static_assert(kCycles == kUsedMask + 1);
   static Entry none_in(std::uint64_t cycle) { return static_cast<Entry>(cycle) & ~kUsedMask; }
   bool full(std::uint64_t cycle) { return entry_of(cycle) - none_in(cycle) - count_ < kUsedMask + 1 - count_; }
-  // Takes a port in this cycle if one is free.
-  bool take(std::uint64_t cycle) {
+  // Takes as many ports in this cycle as are wanted, at least one, and free; how many.
+  std::uint32_t take(std::uint64_t cycle, std::uint32_t wanted) {
     Entry& entry = entry_of(cycle);
     const Entry none = none_in(cycle);
-    const Entry used = entry - none;
+    Entry used = entry - none;
     if (used >= count_) {
-      if (used <= kUsedMask) return false;
-      entry = none;  // it was another cycle's, which lies far back
+      if (used <= kUsedMask) return 0;
+      used = 0;  // it was another cycle's, which lies far back
     }
-    ++entry;
-    return true;
+    const std::uint32_t taken = std::min(wanted, count_ - used);
+    entry = none + used + taken;
+    return taken;
   }
 
   // time / period_ without a division: the reciprocal is rounded down, so the product is exact or one less.

@@ -26,22 +26,22 @@ class Probe {
   void set(Ps time, std::uint64_t value) {
     if (sink_ != nullptr) sink_->change(id_, time, ProbeChange::set, value);
   }
-  /// The signal is one more from `start` to `end`: how many of something are busy.
-  void during(Ps start, Ps end) {
+  /// The signal is one more, or `more`, from `start` to `end`: how many of something are busy.
+  void during(Ps start, Ps end, std::uint64_t more = 1) {
     if (sink_ == nullptr) [[likely]]
       return;
     if (start >= end) return;
-    sink_->change(id_, start, ProbeChange::add, 1);
-    sink_->change(id_, end, ProbeChange::add, ~std::uint64_t{0});
+    sink_->change(id_, start, ProbeChange::add, more);
+    sink_->change(id_, end, ProbeChange::add, -more);
   }
   /// The same for what is told of at its start and at its end, because kernel time may have passed `start` by then.
   void rise(Ps start) { count(start); }
   void fall(Ps end) {
     if (sink_ != nullptr) sink_->change(id_, end, ProbeChange::add, ~std::uint64_t{0});
   }
-  /// The signal grows by one: how often something has happened.
-  void count(Ps time) {
-    if (sink_ != nullptr) sink_->change(id_, time, ProbeChange::add, 1);
+  /// The signal grows by one, or `more`: how often something has happened.
+  void count(Ps time, std::uint64_t more = 1) {
+    if (sink_ != nullptr) sink_->change(id_, time, ProbeChange::add, more);
   }
 
   void record_to(ProbeSink* sink, std::uint32_t id) {

@@ -59,6 +59,7 @@ class CacheCore {
  public:
   explicit CacheCore(const CacheConfig& config)
       : line_shift_(static_cast<unsigned>(std::countr_zero(config.line.count))),
+        line_size_(config.line.count),
         period_(config.period()),
         latency_(config.latency.at(period_)),
         lines_(config.geometry()),
@@ -68,8 +69,8 @@ class CacheCore {
         write_buffer_(config.write_buffer),
         prefetcher_(config.prefetch, line_shift_) {}
 
-  Addr line_of(Addr address) const { return address >> line_shift_ << line_shift_; }
-  Addr line_size() const { return Addr{1} << line_shift_; }
+  Addr line_of(Addr address) const { return address & -line_size_; }
+  Addr line_size() const { return line_size_; }
   Ps latency() const { return latency_; }
   CacheStats& stats() { return stats_; }
   const Servers& mshrs() const { return mshrs_; }
@@ -85,7 +86,12 @@ class CacheCore {
   Ps access_again(bool write, Ps at, TimeSplit& time) {
     const Ps looked_up = look(at, time);
     if (write) last_->dirty = 1;
-    return count_hit(*last_, looked_up, time);
+    return hit(*last_, looked_up, time);
+  }
+  /// Serves those of `wanted` reads that repeat(), and come together, that are done together; when, and how many.
+  Ports::Start read_some(Ps at, std::uint32_t wanted) {
+    const Ports::Start looked_up = look_some(at, wanted);
+    return {count_hits(*last_, looked_up), looked_up.count};
   }
 
   /// Serves an access and adds where its time went to `time`. `next.fetch(line, at, time)` -> LineFill reads
@@ -167,23 +173,32 @@ class CacheCore {
 
   // When the tags of an access have been looked at.
   Ps look(Ps at, TimeSplit& time) {
-    const Ps start = ports_.reserve(at);
-    stats_.port_wait += start - at;
-    time[TimePart::queue] += start - at;
+    const Ps looked_up = look_some(at, 1).at;
+    time[TimePart::queue] += looked_up - latency_ - at;
     time[TimePart::cache] += latency_;
-    return start + latency_;
+    return looked_up;
+  }
+  // Those of several that come together that are looked at together, and when they have been.
+  Ports::Start look_some(Ps at, std::uint32_t wanted) {
+    const Ports::Start start = ports_.reserve_some(at, wanted);
+    stats_.port_wait += start.count * (start.at - at);
+    return {start.at + latency_, start.count};
   }
 
   // When the data of a line that is there, or on its way, is.
-  Ps count_hit(const Line& line, Ps looked_up, TimeSplit& time) {
-    if (line.arrives <= looked_up) {
-      ++stats_.hits;
-      return looked_up;
+  Ps count_hits(const Line& line, Ports::Start looked_up) {
+    if (line.arrives <= looked_up.at) {
+      stats_.hits += looked_up.count;
+      return looked_up.at;
     }
-    ++stats_.misses;
-    ++stats_.merged;
-    time[TimePart::queue] += line.arrives - looked_up;
+    stats_.misses += looked_up.count;
+    stats_.merged += looked_up.count;
     return line.arrives;
+  }
+  Ps hit(const Line& line, Ps looked_up, TimeSplit& time) {
+    const Ps done = count_hits(line, {looked_up, 1});
+    time[TimePart::queue] += done - looked_up;
+    return done;
   }
 
   template <class Next>
@@ -194,7 +209,7 @@ class CacheCore {
       line.prefetched = 0;
       ++stats_.useful_prefetches;
     }
-    const CacheOutcome outcome{count_hit(line, looked_up, time), true, false};
+    const CacheOutcome outcome{hit(line, looked_up, time), true, false};
     if (prefetcher_.enabled()) {
       prefetch(access.line, first_use, access.floor, looked_up, next);
     } else {
@@ -290,6 +305,7 @@ class CacheCore {
   }
 
   unsigned line_shift_;
+  Addr line_size_;
   Ps period_;
   Ps latency_;
   Ps typical_miss_ = 1;  // what the last miss took: how long a miss register will be busy

@@ -37,17 +37,52 @@ class Streak {
   void end() { bytes_ = 0; }
   bool none() const { return bytes_ == 0; }
 
-  /// Whether an access would find what the last one found.
-  bool covers(Addr address, std::uint64_t length, bool write, Ps at) const {
+  /// Whether it is around all those bytes.
+  bool holds(Addr address, std::uint64_t length) const {
     const Addr offset = address - begin_;
-    return offset < bytes_ && offset + length <= bytes_ && tlb_->epoch() == tlb_epoch_ &&
-           cache_->epoch() == cache_epoch_ && at >= ready_ && (writable_ || !write);
+    return offset < bytes_ && offset + length <= bytes_;
+  }
+  /// Whether an access to bytes that it holds would find what the last one found.
+  bool lasts(bool write, Ps at) const {
+    return tlb_->epoch() == tlb_epoch_ && cache_->epoch() == cache_epoch_ && at >= ready_ && (writable_ || !write);
+  }
+  /// Both.
+  bool covers(Addr address, std::uint64_t length, bool write, Ps at) const {
+    return holds(address, length) && lasts(write, at);
   }
   /// Makes an access that it covers and adds where its time went to `time`; when it is done.
   Ps access(bool write, Ps at, TimeSplit& time) const {
     const Ps translated = tlb_->look(at, time);
     tlb_->count_hit(translated);
     return cache_->access_again(write, translated, time);
+  }
+  /// Makes `count` reads at once, each of which it covers; `each(done, how many)` for those that are done together.
+  template <class Each>
+  void read_together(Ps at, std::uint32_t count, TimeSplit& time, Each each) const {
+    const Ps translating = count * tlb_->latency();
+    const Ps looking_up = count * cache_->latency();
+    Ps waiting = 0 - count * at - translating - looking_up;
+    Ports::Start done{0, 0};
+    for (Ports::Start translated = tlb_->look_some(at, count);; translated = tlb_->look_more(count)) {
+      tlb_->count_hit(translated.at, translated.count);
+      count -= translated.count;
+      while (translated.count != 0) {
+        const Ports::Start read = cache_->read_some(translated.at, translated.count);
+        translated.count -= read.count;
+        waiting += read.count * read.at;
+        if (read.at != done.at && done.count != 0) {
+          each(done.at, done.count);
+          done.count = 0;
+        }
+        done.at = read.at;
+        done.count += read.count;
+      }
+      if (count == 0) break;
+    }
+    each(done.at, done.count);
+    time[TimePart::tlb] += translating;
+    time[TimePart::cache] += looking_up;
+    time[TimePart::queue] += waiting;
   }
 
  private:

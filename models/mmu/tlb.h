@@ -90,13 +90,18 @@ class Tlb {
  public:
   Tlb(const TlbConfig& config, Ps period);
 
+  Ps latency() const { return latency_; }
   /// When a look-up that arrives at `at` has its answer; adds the waiting and the latency to `time`.
   Ps look(Ps at, TimeSplit& time) {
-    const Ps start = ports_.reserve(at);
-    time[TimePart::queue] += start - at;
+    const Ps done = look_some(at, 1).at;
+    time[TimePart::queue] += done - latency_ - at;
     time[TimePart::tlb] += latency_;
-    return start + latency_;
+    return done;
   }
+  /// Those of `wanted` look-ups arriving together that have their answers together, and when.
+  Ports::Start look_some(Ps at, std::uint32_t wanted) { return answered(ports_.reserve_some(at, wanted)); }
+  /// The next of those that are left.
+  Ports::Start look_more(std::uint32_t wanted) { return answered(ports_.reserve_more(wanted)); }
 
   /// The entry that translates `input`, or null; counts as a use.
   TlbEntry* find(Addr input, AddressSpaceTag tag);
@@ -110,9 +115,9 @@ class Tlb {
   /// the entry found last is still there and the one used last.
   std::uint64_t epoch() const { return epoch_; }
 
-  void count_hit(Ps at) {
-    ++hits_;
-    hits_probe_.count(at);
+  void count_hit(Ps at, std::uint32_t count = 1) {
+    hits_ += count;
+    hits_probe_.count(at, count);
   }
   void count_miss(Ps at, bool merged) {
     ++misses_;
@@ -124,6 +129,8 @@ class Tlb {
   void visit_probes(ProbeVisitor& visitor);
 
  private:
+  Ports::Start answered(const Ports::Start& start) const { return {start.at + latency_, start.count}; }
+
   static constexpr Addr kNoAddress = ~Addr{0};
 
   Ps latency_;

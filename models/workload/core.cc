@@ -1,6 +1,8 @@
 #include "pagoda/workload/core.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -24,6 +26,20 @@ struct ProgramEnds {};
 bool stays(const Access& access, const Access& next) {
   return access.kind != RecordKind::fetch && next.kind != RecordKind::fetch &&
          (access.address ^ next.address) >> kLineShift == 0;
+}
+
+// Whether it loads from an address that is known, one instruction after the record before it. Seen as the one word that
+// all this lies in, as it is asked for every access.
+bool is_plain_load(const Access& access) {
+  const auto last_word = [](const Access& of) {
+    std::uint64_t word = 0;
+    static_assert(sizeof of == offsetof(Access, gap) + sizeof word);
+    std::memcpy(&word, reinterpret_cast<const std::byte*>(&of) + offsetof(Access, gap), sizeof word);
+    return word;
+  };
+  const std::uint64_t plain = last_word({.size = 0});
+  const std::uint64_t size = last_word({.size = 0xffff}) ^ plain;
+  return ((last_word(access) ^ plain) & ~size) == 0;
 }
 
 }  // namespace
@@ -94,7 +110,11 @@ void Core::execute() {
 void Core::execute(std::span<const Access> batch) {
   const Access* const end = batch.data() + batch.size();
   if (roams(batch.size())) return execute_foretold(batch);
-  for (const Access* access = batch.data(); access != end; ++access) execute(access, end);
+  for (const Access* access = batch.data(); access != end;) {
+    execute(access, end);
+    ++access;
+    if (!streak_.none() && end - access > 1) access = execute_run(access, end);
+  }
 }
 
 // Whether many of the last accesses had their pages walked for; `coming` are next. The host then misses as much as the
@@ -124,6 +144,45 @@ bool Core::roams(std::size_t coming) {
   if (streak_.none() && streaks_ != nullptr && access + 1 != end && stays(access[0], access[1])) {
     streaks_->begin_streak(access->address, Privilege::user, streak_);
   }
+}
+
+// How many loads of the line used last come next, one an instruction.
+[[gnu::always_inline]] inline std::uint32_t Core::loads_ahead(const Access* access, const Access* end) const {
+  const Access* const begin = access;
+  const Streak streak = streak_;
+  while (access != end && is_plain_load(*access) && streak.holds(access->address, access->size)) ++access;
+  return static_cast<std::uint32_t>(access - begin);
+}
+
+// If at least two such loads follow each other without a wait: what each of them would do, for those that enter in one
+// cycle in one step. The first access that is left.
+[[gnu::noinline]] const Access* Core::execute_run(const Access* access, const Access* end) {
+  Ps until = 0;
+  const std::uint32_t count = timing_.free_run(loads_ahead(access, end), until);
+  const bool free = interrupts_.empty() && until < synchronise_at_ && accesses_ + count < call_at_;
+  if (count < 2 || !free || !streak_.lasts(false, timing_.now())) return access;
+  Ps done = 0;
+  std::uint32_t done_together = 0;
+  for (std::uint32_t entered = 0; entered != count;) {
+    const std::uint32_t entering = timing_.enter_some(count - entered);
+    entered += entering;
+    const Ps at = timing_.now();
+    streak_.read_together(at, entering, time_, [&](Ps next, std::uint32_t some) {
+      latency_.record(next - at, some);
+      outstanding_probe_.during(at, next, some);
+      if (next != done && done_together != 0) {
+        timing_.loads_done(done_together, done);
+        done_together = 0;
+      }
+      done = next;
+      done_together += some;
+    });
+  }
+  timing_.loads_done(done_together, done);
+  instructions_ += count;
+  loads_ += count;
+  accesses_ += count;
+  return access + count;
 }
 
 [[gnu::always_inline]] inline void Core::execute(const Access& access) {
@@ -188,31 +247,49 @@ void Core::execute_store(const Access& access) {
   return done;
 }
 
-// The latency of an access is that of all its attempts; the time that system software takes between them is not part of
-// it.
-[[gnu::noinline]] Ps Core::perform(AccessKind kind, const Access& access, Ps at, Downlink& below) {
-  Ps latency = 0;
+[[gnu::always_inline]] inline Ps Core::perform(AccessKind kind, const Access& access, Ps at, Downlink& below) {
+  const TimedAnswer answer = ask(kind, access, at, below);
+  if (!answer.ok()) [[unlikely]]
+    return perform_again(kind, access, at, answer.done, below);
+  count(kind, at, answer.done, answer.done - at);
+  return answer.done;
+}
+
+// After an attempt that was refused. The latency of an access is that of all its attempts; the time that system
+// software takes between them is not part of it.
+[[gnu::noinline]] Ps Core::perform_again(AccessKind kind, const Access& access, Ps at, Ps refused, Downlink& below) {
+  Ps latency = refused - at;
   for (unsigned attempt = 1;; ++attempt) {
-    if (thread_ != nullptr) mmu_->select(thread_->number());
-    request_.address = access.address;
-    request_.bytes = access.size;
-    request_.info.access = kind;
-    request_.info.privilege = Privilege::user;
-    request_.info.uncached = false;
-    request_.expected = false;
-    request_.time = kind == AccessKind::fetch ? &fetch_time_ : &time_;
-    const TimedAnswer answer = below.access(request_, at);
-    latency += answer.done - at;
-    if (answer.ok()) {
-      if (kind != AccessKind::fetch) latency_.record(latency);
-      outstanding_probe_.during(at, answer.done);
-      return answer.done;
+    at = resolve(access, refused, attempt);
+    if (ended_early_ != 0) {
+      if (kind != AccessKind::fetch) latency_.record(latency);  // as far as it came
+      throw ProgramEnds{};
     }
-    at = resolve(access, answer.done, attempt);
-    if (ended_early_ == 0) continue;
-    if (kind != AccessKind::fetch) latency_.record(latency);  // as far as it came
-    throw ProgramEnds{};
+    const TimedAnswer answer = ask(kind, access, at, below);
+    latency += answer.done - at;
+    refused = answer.done;
+    if (!answer.ok()) continue;
+    count(kind, at, answer.done, latency);
+    return answer.done;
   }
+}
+
+[[gnu::always_inline]] inline TimedAnswer Core::ask(AccessKind kind, const Access& access, Ps at, Downlink& below) {
+  if (thread_ != nullptr) mmu_->select(thread_->number());
+  request_.address = access.address;
+  request_.bytes = access.size;
+  request_.info.access = kind;
+  request_.info.privilege = Privilege::user;
+  request_.info.uncached = false;
+  request_.expected = false;
+  request_.time = kind == AccessKind::fetch ? &fetch_time_ : &time_;
+  return below.access(request_, at);
+}
+
+// An access whose last attempt began at `at`.
+[[gnu::always_inline]] inline void Core::count(AccessKind kind, Ps at, Ps done, Ps latency) {
+  if (kind != AccessKind::fetch) latency_.record(latency);
+  outstanding_probe_.during(at, done);
 }
 
 // Lets system software handle the fault that `access` met at `at`; returns when to try again.

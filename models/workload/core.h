@@ -87,6 +87,8 @@ class Core : public Module, public Processor {
   void execute_foretold(std::span<const Access> batch);
   bool roams(std::size_t coming);
   void execute(const Access* access, const Access* end);
+  std::uint32_t loads_ahead(const Access* access, const Access* end) const;
+  const Access* execute_run(const Access* access, const Access* end);
   void execute(const Access& access);
   void execute_fetch(const Access& access);
   void execute_load(const Access& access);
@@ -94,6 +96,9 @@ class Core : public Module, public Processor {
   void execute_modify(const Access& access);
   Ps perform_data(AccessKind kind, const Access& access, Ps at);
   Ps perform(AccessKind kind, const Access& access, Ps at, Downlink& below);
+  Ps perform_again(AccessKind kind, const Access& access, Ps at, Ps refused, Downlink& below);
+  TimedAnswer ask(AccessKind kind, const Access& access, Ps at, Downlink& below);
+  void count(AccessKind kind, Ps at, Ps done, Ps latency);
   Ps resolve(const Access& access, Ps at, unsigned attempt);
   FaultHandler::Outcome handle(const Fault& fault, Ps at);
   void take_interrupts();

@@ -10,8 +10,10 @@ CoreTiming::CoreTiming(const CoreConfig& config, Ps period)
       period_(period),
       in_window_(std::bit_ceil(std::size_t{config.window} + 2), {kNobody, 0}),
       window_mask_(in_window_.size() - 1),
+      store_buffer_(config.store_buffer),
       load_queue_(config.outstanding_loads),
-      store_buffer_(config.store_buffer) {}
+      loads_done_(std::bit_ceil(std::size_t{std::max(load_queue_, kMaxDependence + 1)}), {0, 0}),
+      loads_mask_(loads_done_.size() - 1) {}
 
 // The first instruction that its place is for waits; those behind follow at the width.
 void CoreTiming::wait_for(const Retirement& leaving) {

@@ -10,7 +10,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -59,14 +58,52 @@ class CoreTiming {
 
   /// When the load of the instruction just entered can issue. Follow with load_done().
   Ps load_issue(unsigned depends_on) {
-    wait_until(load_queue_.oldest(), stalls_.load_queue);
+    wait_until(load(loads_ - load_queue_).freed, stalls_.load_queue);
     return std::max(entered_, ready_value(depends_on));
   }
   void load_done(Ps done) {
-    load_values_[loads_ % load_values_.size()] = done;
-    ++loads_;
     retire(done);
-    load_queue_.push(retired_);
+    load(loads_++) = {done, retired_};
+  }
+  /// How many of the next `wanted` instructions, loads whose addresses are known, enter and issue one after the other and
+  /// wait for nothing but slots; 0 if that is not known. The last enters at `until` or before. Follow with
+  /// enter_some() and loads_done(), of all of them.
+  std::uint32_t free_run(std::uint32_t wanted, Ps& until) {
+    if (shared_ != nullptr) [[unlikely]]
+      return 0;
+    wanted = std::min({wanted, window_, load_queue_});
+    while (oldest_retirement().instruction + window_ <= instructions_ + wanted) {
+      if (oldest_retirement().time > entered_) {
+        wanted = static_cast<std::uint32_t>(oldest_retirement().instruction + window_ - 1 - instructions_);
+        break;
+      }
+      ++oldest_;
+    }
+    while (wanted > 0 && load(loads_ - load_queue_ + wanted - 1).freed > entered_) --wanted;
+    until = entered_ + wanted * period_;
+    return wanted;
+  }
+  /// Those of the next `count` that enter in one cycle.
+  std::uint32_t enter_some(std::uint32_t count) {
+    if (entered_this_cycle_ == width_) {
+      entered_ += period_;
+      entered_this_cycle_ = 0;
+    }
+    count = std::min(count, width_ - entered_this_cycle_);
+    entered_this_cycle_ += count;
+    return count;
+  }
+  /// The first `count` of those that have entered so and are not done yet.
+  void loads_done(std::uint32_t count, Ps done) {
+    ++instructions_;
+    retire(done);
+    instructions_ += count - 1;
+    Load* const ring = loads_done_.data();
+    const Load load{done, retired_};
+    const std::uint64_t mask = loads_mask_;
+    const std::uint64_t first = loads_;
+    loads_ += count;
+    for (std::uint64_t i = first; i != first + count; ++i) ring[i & mask] = load;
   }
   /// When the store of the instruction just entered is written, once it may be. Follow with store_done().
   Ps store_issue(unsigned depends_on);
@@ -82,6 +119,11 @@ class CoreTiming {
   struct Retirement {
     std::uint64_t instruction;
     Ps time;
+  };
+
+  struct Load {
+    Ps value;  // when it arrived
+    Ps freed;  // when its place in the load queue was
   };
 
   // The last so many values of a sequence, by position; those before the first are 0.
@@ -104,10 +146,12 @@ class CoreTiming {
 
   Retirement& oldest_retirement() { return in_window_[oldest_ & window_mask_]; }
   void wait_for(const Retirement& leaving);
+  // Of the latest ones; of what was before the first, nothing was ever waited for.
+  Load& load(std::uint64_t number) { return loads_done_[number & loads_mask_]; }
 
-  Ps ready_value(unsigned depends_on) const {
+  Ps ready_value(unsigned depends_on) {
     if (depends_on == 0 || depends_on > loads_) return 0;
-    return load_values_[(loads_ - depends_on) % load_values_.size()];
+    return load(loads_ - depends_on).value;
   }
 
   void retire(Ps complete) {
@@ -165,11 +209,12 @@ class CoreTiming {
   std::size_t window_mask_;
   std::size_t oldest_ = 0;
   std::size_t newest_ = 0;  // one past
-  History load_queue_;      // when each entry becomes free
   History store_buffer_;
   Ps last_store_issue_ = 0;
   Ps last_store_done_ = 0;
-  std::array<Ps, kMaxDependence + 1> load_values_{};  // when the value of each of the last loads arrived
+  std::uint32_t load_queue_;
+  std::vector<Load> loads_done_;  // ring
+  std::uint64_t loads_mask_;
   std::uint64_t loads_ = 0;
   Stalls stalls_;
 };

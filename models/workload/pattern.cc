@@ -35,10 +35,14 @@ class PatternSource final : public AccessSource {
   std::size_t fill(std::span<Access> out) override {
     const std::size_t count = std::min<std::uint64_t>(out.size(), left_);
     const std::span<Access> batch = out.first(count);
+    const Access common = access_;
+    const Addr base = base_;
+    Sequence sequence = std::move(sequence_);  // stores to the batch cannot reach it: it stays in registers
     for (Access& access : batch) {
-      access = access_;
-      access.address = base_ + sequence_.next();
+      access = common;
+      access.address = base + sequence.next();
     }
+    sequence_ = std::move(sequence);
     if (draws_writes_) {
       for (Access& access : batch) {
         if (writes_(write_engine_)) access.kind = write_kind_;

@@ -49,6 +49,24 @@ std::vector<Access> wandering_program(unsigned seed) {
   return program;
 }
 
+// Loads word after word, most of the time.
+std::vector<Access> streaming_program(unsigned seed) {
+  std::mt19937_64 random(seed);
+  std::vector<Access> program(kRecords);
+  Addr address = kFirst;
+  for (Access& access : program) {
+    address += 8;
+    if (random() % 100 == 0 || address > kFirst + kPages * 4096 - 128) address = kFirst + random() % 4096 * 8;
+    access.address = address;
+    access.size = random() % 40 == 0 ? 12 : 8;
+    if (random() % 40 == 0) access.gap = static_cast<std::uint32_t>(random() % 8);
+    if (random() % 40 == 0) access.kind = random() % 2 == 0 ? RecordKind::store : RecordKind::modify;
+    if (random() % 40 == 0) set_dependence(access, random() % 5);
+    access.same_instruction = access.gap == 0 && random() % 40 == 0;
+  }
+  return program;
+}
+
 // Where its pages lie, the first of each size, and how many there are.
 struct Region {
   Addr first;
@@ -253,6 +271,13 @@ TEST_P(Shortcuts, StreaksTakeTheTimeThatRequestsTake) {
     } else {
       EXPECT_LT(with.gate.requests, without.gate.requests * 9 / 10);
     }
+  });
+}
+
+TEST_P(Shortcuts, RunsOfLoadsTakeTheTimeThatRequestsTake) {
+  run(streaming_program, [](const Machine& with, const Machine& without) {
+    if (GetParam().config.cache.prefetch.kind != PrefetchKind::none) return;
+    EXPECT_LT(with.gate.requests, without.gate.requests * 3 / 4);
   });
 }
 

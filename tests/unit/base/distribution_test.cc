@@ -82,6 +82,17 @@ TEST(Distribution, RunsOfOneValueCountAsOften) {
   EXPECT_GT(runs.quantile(5.0 / 15), 4'900u);
 }
 
+TEST(Distribution, SeveralAtOnceAreAsManyOneByOne) {
+  Distribution at_once, one_by_one;
+  for (std::uint64_t v = 1; v < 5000; v += 7) {
+    at_once.record(v * v, v % 4);
+    for (std::uint64_t n = 0; n < v % 4; ++n) one_by_one.record(v * v);
+  }
+  EXPECT_EQ(at_once.count(), one_by_one.count());
+  EXPECT_EQ(at_once.sum(), one_by_one.sum());
+  for (const double part : {0.0, 0.1, 0.5, 0.99, 1.0}) EXPECT_EQ(at_once.quantile(part), one_by_one.quantile(part));
+}
+
 TEST(Distribution, RecordingGoesOnAfterMerging) {
   Distribution large;
   large.record(1'000'000);

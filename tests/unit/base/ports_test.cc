@@ -31,6 +31,28 @@ TEST(Ports, NoneMeansNoLimit) {
   for (int i = 0; i < 10; ++i) EXPECT_EQ(unlimited.reserve(3, 4), 3u);
 }
 
+// As many reservations, one after the other, on a twin.
+TEST(Ports, SeveralTogetherGetWhatEachWouldGet) {
+  std::mt19937_64 random(6);
+  for (const std::uint32_t count : {0u, 1u, 2u, 5u}) {
+    Ports together(count, kPeriod);
+    Ports one_by_one(count, kPeriod);
+    Ps base = 0;
+    for (int i = 0; i < 20'000; ++i) {
+      base += random() % (4 * kPeriod);
+      const Ps at = base + random() % (100 * kPeriod);
+      std::uint32_t wanted = 1 + static_cast<std::uint32_t>(random() % 7);
+      for (Ports::Start start = together.reserve_some(at, wanted);; start = together.reserve_more(wanted)) {
+        ASSERT_GT(start.count, 0u);
+        ASSERT_LE(start.count, wanted);
+        for (std::uint32_t n = 0; n < start.count; ++n) ASSERT_EQ(one_by_one.reserve(at), start.at) << "request " << i;
+        wanted -= start.count;
+        if (wanted == 0) break;
+      }
+    }
+  }
+}
+
 TEST(Ports, ARunNeedsAsManyFreeCyclesInARow) {
   Ports one(1, kPeriod);
   one.reserve(2 * kPeriod);
