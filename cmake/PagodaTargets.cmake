@@ -36,13 +36,6 @@ endif()
 # The libraries are position-independent, so that they may go into a shared object; without this their own functions
 # could not be inlined into each other (13 % more instructions in a run).
 target_compile_options(pagoda_build_options INTERFACE -fno-semantic-interposition)
-# GCC clears a struct of 120 bytes with a string instruction, which takes longer to start than a walk's whole result.
-include(CheckCXXCompilerFlag)
-set(PAGODA_CLEAR_INLINE -mmemset-strategy=unrolled_loop:256:noalign,libcall:-1:noalign)
-check_cxx_compiler_flag("${PAGODA_CLEAR_INLINE}" PAGODA_CAN_CLEAR_INLINE)
-if(PAGODA_CAN_CLEAR_INLINE)
-  target_compile_options(pagoda_build_options INTERFACE ${PAGODA_CLEAR_INLINE})
-endif()
 if(PAGODA_SANITIZE)
   target_compile_options(pagoda_build_options INTERFACE
     -fsanitize=${PAGODA_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)

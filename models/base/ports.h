@@ -57,11 +57,13 @@ class Ports {
 
   /// For one request and `length` cycles in a row, of which it keeps kCycles.
   Ps reserve(Ps at, std::uint64_t length) {
-    if (count_ == 0) return at;
+    const std::uint32_t count = count_;
+    if (count == 0) return at;
     length = std::min<std::uint64_t>(length, kCycles);
     const std::uint64_t cycle = cycle_of(at);
+    Entry* const cycles = &cycles_[0];
     for (std::uint64_t next = cycle; next != cycle + length; ++next) {
-      if (take(next, 1) == 0) [[unlikely]]
+      if (take(cycles, count, next, 1) == 0) [[unlikely]]
         return reserve_later(cycle, next, length);
     }
     return at;
@@ -80,15 +82,16 @@ class Ports {
   static Entry none_in(std::uint64_t cycle) { return static_cast<Entry>(cycle) & ~kUsedMask; }
   bool full(std::uint64_t cycle) { return entry_of(cycle) - none_in(cycle) - count_ < kUsedMask + 1 - count_; }
   // Takes as many ports in this cycle as are wanted, at least one, and free; how many.
-  std::uint32_t take(std::uint64_t cycle, std::uint32_t wanted) {
-    Entry& entry = entry_of(cycle);
+  std::uint32_t take(std::uint64_t cycle, std::uint32_t wanted) { return take(&cycles_[0], count_, cycle, wanted); }
+  static std::uint32_t take(Entry* cycles, std::uint32_t count, std::uint64_t cycle, std::uint32_t wanted) {
+    Entry& entry = cycles[cycle % kCycles];
     const Entry none = none_in(cycle);
     Entry used = entry - none;
-    if (used >= count_) {
+    if (used >= count) {
       if (used <= kUsedMask) return 0;
       used = 0;  // it was another cycle's, which lies far back
     }
-    const std::uint32_t taken = std::min(wanted, count_ - used);
+    const std::uint32_t taken = std::min(wanted, count - used);
     entry = none + used + taken;
     return taken;
   }

@@ -75,11 +75,11 @@ std::size_t Servers::busy_at(Ps time) const {
 Servers::Slot Servers::earliest_server(Ps earliest, Ps duration) {
   const Ps asked = earliest;
   earliest = no_room_.skip(earliest, duration);
-  Slot best{0, kNever};
-  for (std::size_t i = 0; i < lines_.size(); ++i) {
-    const Ps start = lines_[i].first_free(earliest, duration);
-    if (start == earliest) return {i, start};
-    if (start < best.start) best = {i, start};
+  Slot best{lines_.data(), kNever};
+  for (Timeline& line : lines_) {
+    const Ps start = line.first_free(earliest, duration);
+    if (start == earliest) return {&line, start};
+    if (start < best.start) best = {&line, start};
   }
   no_room_.remember(asked, duration, best.start);
   return best;

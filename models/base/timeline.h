@@ -67,7 +67,7 @@ class Timeline {
       busy_.back().end = end;
     } else {
       if (busy_.size() == busy_.capacity()) make_room(floor);
-      busy_.push_back({start, end});
+      busy_.emplace_back(start, end);
       last_start_ = start;
     }
     horizon_ = end;
@@ -108,25 +108,34 @@ class NoRoom {
 class Servers {
  public:
   struct Slot {
-    std::size_t server;
-    Ps start;
+    Timeline* server = nullptr;  ///< none if there is no limit
+    Ps start = 0;
   };
 
-  explicit Servers(std::size_t count) : lines_(count), count_(count) {}
+  explicit Servers(std::size_t count) : lines_(count), next_(lines_.data()), end_(lines_.data() + count) {}
+  Servers(const Servers&) = delete;
+  Servers& operator=(const Servers&) = delete;
+  Servers(Servers&&) = default;
+  Servers& operator=(Servers&&) = default;
+  ~Servers() = default;
 
-  std::size_t count() const { return count_; }
+  std::size_t count() const { return lines_.size(); }
+  /// Which of them has the slot; the first if there is no limit.
+  std::size_t number_of(const Slot& slot) const {
+    return slot.server == nullptr ? 0 : static_cast<std::size_t>(slot.server - lines_.data());
+  }
 
   /// For work whose end is known only once it is done: finds the server that can start first and is then free
   /// for the `expected` time. Follow with release(); work that takes longer than its gap is cut to the gap.
   Slot acquire(Ps earliest, Ps expected) {
-    if (count_ == 0) return {0, earliest};
-    if (lines_[next_].horizon() <= earliest) return {next_, earliest};
+    if (next_ == end_) return {nullptr, earliest};
+    if (next_->horizon() <= earliest) return {next_, earliest};
     return earliest_server(earliest, expected);
   }
   void release(Ps floor, Slot slot, Ps end) {
-    if (count_ == 0) return;
-    lines_[slot.server].occupy(floor, slot.start, end);
-    next_ = slot.server + 1 == count_ ? 0 : slot.server + 1;
+    if (slot.server == nullptr) return;
+    slot.server->occupy(floor, slot.start, end);
+    next_ = slot.server + 1 == end_ ? lines_.data() : slot.server + 1;
   }
 
   std::size_t busy_at(Ps time) const;
@@ -135,8 +144,8 @@ class Servers {
   Slot earliest_server(Ps earliest, Ps duration);
 
   std::vector<Timeline> lines_;
-  std::size_t count_;
-  std::size_t next_ = 0;  // used longest ago if they are used in turn, and then the first to be free
+  Timeline* next_;  // used longest ago if they are used in turn, and then the first to be free
+  Timeline* end_;   // and there is none
   NoRoom no_room_;
 };
 

@@ -41,7 +41,8 @@ FlashMedium::FlashMedium(const MediumConfig& config)
       contents_(Bytes{translation_.geometry().physical_units() * unit_bytes_}),
       collections_(translation_.geometry().dies) {
   const std::uint32_t dies = translation_.geometry().dies;
-  channels_.assign(config.flash.channels, FlashChannel(config.flash));
+  channels_.reserve(config.flash.channels);
+  for (std::uint32_t i = 0; i < config.flash.channels; ++i) channels_.emplace_back(config.flash);
   dies_.reserve(dies);
   for (std::uint32_t die = 0; die < dies; ++die) {
     dies_.emplace_back(config.flash, channels_[die % config.flash.channels]);

@@ -31,9 +31,10 @@ Bus::Bus(const sc_core::sc_module_name& name, const BusConfig& config)
 void Bus::end_of_elaboration() {
   below_ = std::vector<Downlink>(out.size());
   for (unsigned i = 0; i < out.size(); ++i) below_[i].bind(*out[static_cast<int>(i)]);
+  for (Range& range : ranges_) range.below = &below_[static_cast<std::size_t>(range.output)];
 }
 
-void Bus::map(Addr base, std::uint64_t size, int output) { ranges_.push_back({base, size, output}); }
+void Bus::map(Addr base, std::uint64_t size, int output) { ranges_.push_back({base, size, output, nullptr}); }
 
 const Bus::Range* Bus::route(Addr address) const {
   for (const Range& range : ranges_) {
@@ -50,10 +51,10 @@ const Bus::Range* Bus::route(Addr address) const {
 
 // Carries data over a lane; when its last byte has arrived.
 inline Ps Bus::carry(std::uint64_t bytes, Ps at, TimeSplit& time) {
-  if (bytes != usual_bytes_) [[unlikely]]
+  if (bytes != usual_bytes_) [[unlikely]] {
+    if (bytes == 0) return at;
     count_cycles(bytes);
-  if (bytes == 0) [[unlikely]]
-    return at;
+  }
   const Ps transfer = usual_time_;
   const Ps start = lanes_.reserve(at, usual_cycles_);
   lanes_probe_.during(start, start + transfer);
@@ -78,7 +79,7 @@ TimedAnswer Bus::access(TimedRequest& request, Ps at) {
   const bool write = request.is_write();
   const std::uint64_t bytes = request.bytes;
   TimeSplit& time = *request.time;
-  TimedAnswer answer = below_[static_cast<std::size_t>(range->output)].access(request, enter(bytes, write, at, time));
+  TimedAnswer answer = range->below->access(request, enter(bytes, write, at, time));
   if (!write) answer.done = carry(bytes, answer.done, time);
   return answer;
 }
@@ -92,12 +93,12 @@ TimedTarget* Bus::forewarned() {
 
 void Bus::expect(Addr address) {
   const Range* range = route(address);
-  if (range != nullptr) below_[static_cast<std::size_t>(range->output)].expect(address);
+  if (range != nullptr) range->below->expect(address);
 }
 
 void Bus::expect_next(Addr address) {
   const Range* range = route(address);
-  if (range != nullptr) below_[static_cast<std::size_t>(range->output)].expect_next(address);
+  if (range != nullptr) range->below->expect_next(address);
 }
 
 void Bus::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {

@@ -46,7 +46,7 @@ class Bus : public Module, private TimedTarget {
 
   Bus(const sc_core::sc_module_name& name, const BusConfig& config);
 
-  /// Addresses [base, base + size) go to the `output`-th target bound. Ranges must not overlap.
+  /// Addresses [base, base + size) go to the `output`-th target bound. Ranges must not overlap. Before elaboration ends.
   void map(Addr base, std::uint64_t size, int output);
 
   void visit_stats(StatVisitor& visitor) override;
@@ -57,6 +57,7 @@ class Bus : public Module, private TimedTarget {
     Addr base;
     std::uint64_t size;
     int output;
+    Downlink* below;  // of that output, once the simulation runs
   };
 
   void end_of_elaboration() override;
@@ -79,7 +80,7 @@ class Bus : public Module, private TimedTarget {
   std::vector<Range> ranges_;
   std::vector<Downlink> below_;  // of every output
   Ports lanes_;
-  std::uint64_t usual_bytes_ = 0;  // of the last transfer, and the cycles that it took: mostly those of a line
+  std::uint64_t usual_bytes_ = ~std::uint64_t{0};  // of the last transfer, and its cycles: mostly those of a line
   std::uint64_t usual_cycles_ = 0;
   Ps usual_time_ = 0;
   std::uint64_t requests_ = 0, bytes_ = 0, busy_ = 0, wait_ = 0;

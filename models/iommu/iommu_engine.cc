@@ -108,7 +108,7 @@ class IommuEngine::Port final : public IommuMemory {
   TimeSplit& time_;
   Ps now_;
   bool walks_ = false;
-  Servers::Slot walker_{0, 0};
+  Servers::Slot walker_;
   Events events_;
   // What was found.
   const DeviceContext* device_ = nullptr;

@@ -174,7 +174,9 @@ TimedAnswer Cache::access(TimedRequest& request, Ps at) {
     whole_line = whole && request.bytes == core_.line_size();
   const CacheOutcome outcome = core_.access(
       {.line = line, .write = write, .whole_line = whole_line, .floor = request.floor, .at = at}, *request.time, below);
-  return {outcome.done, outcome.failed ? below.status : tlm::TLM_OK_RESPONSE};
+  if (outcome.failed) [[unlikely]]
+    return {outcome.done, below.status};
+  return outcome.done;
 }
 
 // All lines at once: the last one to be done decides, and explains the time.

@@ -156,9 +156,21 @@ void Mmu::Way::begin_streak(Addr address, Privilege privilege, Streak& streak) c
   const unsigned allowed = recent.entry->allowed;
   if ((allowed & TlbEntry::access_bit(AccessKind::read, privilege)) == 0) return;
   const bool writable = (allowed & TlbEntry::access_bit(AccessKind::write, privilege)) != 0;
-  streak.begin(
-      tlb, *cache,
-      {.address = address, .to_physical = recent.to_physical, .ready = recent.entry->ready, .writable = writable});
+  streak.begin(tlb, *cache, *below.timed_target(),
+               {.address = address,
+                .to_physical = recent.to_physical,
+                .page_bytes = ~recent.mask + 1,
+                .ready = recent.entry->ready,
+                .writable = writable});
+}
+
+Fault Mmu::Way::memory_fault(Addr address, Addr physical, AccessKind access, Privilege privilege) const {
+  return {.cause = FaultCause::access_error,
+          .stage = static_cast<std::uint8_t>(mmu.context_.stages.size()),
+          .access = access,
+          .privilege = privilege,
+          .virtual_address = address,
+          .stage_address = physical};
 }
 
 // Whether the request is for the page used last, all of it, and its entry grants it without a further look.
@@ -178,7 +190,7 @@ inline TimedAnswer Mmu::serve(TimedRequest& request, Ps at, Way& way, Sender sen
   }
   Piece piece{.at = at, .length = request.bytes};
   if (!translate(way, request, piece)) return refuse(request, piece);
-  return send(request, piece, sender);
+  return send(request, piece, way, sender);
 }
 
 // A request that repeats().
@@ -189,7 +201,7 @@ inline TimedAnswer Mmu::serve_again(TimedRequest& request, Ps at, Way& way, Send
   const Ps found = await(way.tlb, *way.recent.entry, way.tlb.look(at, *request.time), *request.time);
   const Addr physical = request.address + way.recent.to_physical;
   return send(request, {.at = found, .physical = physical, .length = request.bytes, .uncached = way.recent.uncached},
-              sender);
+              way, sender);
 }
 
 // An access that leaves a 4 KiB page: all of it is translated before any part is carried out.
@@ -217,7 +229,7 @@ template <class Sender>
   TimeSplit longest;
   for (auto& [part, piece, time] : parts) {
     part.time = &time;  // where it is now
-    const TimedAnswer answer = send(part, piece, sender);
+    const TimedAnswer answer = send(part, piece, way, sender);
     if (answer.done >= last.done) {
       last.done = answer.done;
       longest = time;
@@ -231,20 +243,13 @@ template <class Sender>
 
 // Sends a translated piece; explains it if memory refuses what translation granted.
 template <class Sender>
-inline TimedAnswer Mmu::send(TimedRequest& request, const Piece& piece, Sender& sender) {
+inline TimedAnswer Mmu::send(TimedRequest& request, const Piece& piece, const Way& way, Sender& sender) {
   Fault& fault = *request.fault;
   const Addr address = request.address;
   const AccessKind access = request.info.access;
   const Privilege privilege = request.info.privilege;
   const TimedAnswer answer = sender(request, piece);
-  if (!answer.ok() && !fault) {
-    fault = {.cause = FaultCause::access_error,
-             .stage = static_cast<std::uint8_t>(context_.stages.size()),
-             .access = access,
-             .privilege = privilege,
-             .virtual_address = address,
-             .stage_address = piece.physical};
-  }
+  if (!answer.ok() && !fault) fault = way.memory_fault(address, piece.physical, access, privilege);
   return answer;
 }
 
@@ -266,12 +271,13 @@ bool Mmu::translate(Way& way, const TimedRequest& request, Piece& piece) {
   TlbEntry* entry = look_up(way.tlb, canonical, request, piece);
   if (entry == nullptr) {
     if (*request.fault) return false;
-    TlbEntry found;
+    WalkResult result;
+    TlbEntry& found = result.entry;
     if (const TlbEntry* second = stlb_ ? look_up(*stlb_, canonical, request, piece) : nullptr) {
       found = *second;
       found.ready = piece.at;
     } else {
-      if (*request.fault || !walk(access_to(request.address), request, piece, found)) return false;
+      if (*request.fault || !walk(access_to(request.address), request, piece, result)) return false;
       if (stlb_) stlb_->fill(canonical.address, found);
     }
     // What the second level has checked of fetches is not for a data TLB to grant.
@@ -291,27 +297,28 @@ bool Mmu::translate(Way& way, const TimedRequest& request, Piece& piece) {
   return true;
 }
 
-bool Mmu::walk(const WalkRequest& wanted, const TimedRequest& cause, Piece& piece, TlbEntry& found) {
+bool Mmu::walk(const WalkRequest& wanted, const TimedRequest& cause, Piece& piece, WalkResult& result) {
   TablePort tables(tables_below_, cause, &table_observer_);
-  const WalkResult result = walker_.walk({.stages = context_.stages,
-                                          .tag = context_.tag,
-                                          .request = wanted,
-                                          .requester = cause.info.requester,
-                                          .data_bytes = data_wanted(cause),
-                                          .floor = cause.floor,
-                                          .at = piece.at},
-                                         tables);
+  const WalkJob job{.stages = context_.stages,
+                    .tag = context_.tag,
+                    .request = wanted,
+                    .requester = cause.info.requester,
+                    .data_bytes = data_wanted(cause),
+                    .floor = cause.floor,
+                    .at = piece.at};
+  walker_.walk(job, tables, result);
   (*cause.time)[TimePart::queue] += result.start - piece.at;
   (*cause.time)[TimePart::walk] += result.done - result.start;
   piece.at = result.done;
   if (result.fault) {
     *cause.fault = result.fault;
-  } else if (context_.stages.size() == 1 && tables.last_read() != 0) {
+    return false;
+  }
+  if (context_.stages.size() == 1 && tables.last_read() != 0) {
     lookahead_.learn(wanted.address, result.entry.program_shift, tables.last_read());
   }
-  found = result.entry;
-  if (result.with_data) data_cache_->install(found.output(wanted.address), result.done, cause);
-  return !result.fault;
+  if (result.with_data) data_cache_->install(result.entry.output(wanted.address), result.done, cause);
+  return true;
 }
 
 // How much of its line a walk in memory is to bring for this access: what the first-level cache takes, or nothing.

@@ -108,6 +108,7 @@ class Mmu : public Module {
     void expect(Addr address) override;
     TimedAnswer access_elsewhere(TimedRequest& request, Ps at);
     void begin_streak(Addr address, Privilege privilege, Streak& streak) const override;
+    Fault memory_fault(Addr address, Addr physical, AccessKind access, Privilege privilege) const override;
     bool repeats(const TimedRequest& request) const;
   };
   enum class Verdict { granted, refused, ask_memory };
@@ -128,10 +129,10 @@ class Mmu : public Module {
   template <class Sender>
   TimedAnswer serve_crossing(const TimedRequest& request, Ps at, Way& way, Sender& sender);
   template <class Sender>
-  TimedAnswer send(TimedRequest& request, const Piece& piece, Sender& sender);
+  TimedAnswer send(TimedRequest& request, const Piece& piece, const Way& way, Sender& sender);
   bool translate(Way& way, const TimedRequest& request, Piece& piece);
   std::uint32_t data_wanted(const TimedRequest& cause) const;
-  bool walk(const WalkRequest& wanted, const TimedRequest& cause, Piece& piece, TlbEntry& found);
+  bool walk(const WalkRequest& wanted, const TimedRequest& cause, Piece& piece, WalkResult& result);
   TlbEntry* look_up(Tlb& tlb, const WalkRequest& wanted, const TimedRequest& cause, Piece& piece);
   Ps await(Tlb& tlb, const TlbEntry& entry, Ps at, TimeSplit& time);
   Verdict judge(TlbEntry& entry, const WalkRequest& wanted) const;

@@ -79,10 +79,12 @@ class PageArray {
     const auto set = array.entries.set_of(input >> home.shift);
     const auto victim = array.entries.victim(set);
     const std::uint64_t old = array.entries.key_of(victim.entry);
-    if (old != 0) drop(array, old & kShiftMask);
     array.entries.replace(set, victim, key(input, home.shift));
-    array.holds |= std::uint64_t{1} << home.shift;
-    ++array.count[home.shift];
+    if (old == 0 || (old & kShiftMask) != home.shift) {
+      if (old != 0) drop(array, old & kShiftMask);
+      array.holds |= std::uint64_t{1} << home.shift;
+      ++array.count[home.shift];
+    }
     return {victim.entry, home.shift, old != 0};
   }
 

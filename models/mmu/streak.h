@@ -1,5 +1,5 @@
-// A run of hits: accesses of one core that stay on the page and in the line used last, so that nobody need look for
-// them.
+// A run of accesses of one core that stay on the page used last, and mostly in the line used last, so that nobody need
+// look for them.
 //
 // Models: nothing of its own. The TLB and the cache take, time and count each of these accesses as they do any other;
 // what is left out is the way there, which is most of what a hit costs the host. An access elsewhere, an invalidation,
@@ -8,6 +8,8 @@
 #pragma once
 
 #include "pagoda/base/access.h"
+#include "pagoda/base/fault.h"
+#include "pagoda/base/timed_target.h"
 #include "pagoda/memory/cache_core.h"
 #include "pagoda/mmu/tlb.h"
 
@@ -17,24 +19,29 @@ class Streak {
  public:
   /// What an access has just used.
   struct Place {
-    Addr address;      ///< somewhere in the line
+    Addr address;      ///< somewhere on the page, and in the line
     Addr to_physical;  ///< added to an address of the page
-    Ps ready;          ///< when the translation is there
+    Addr page_bytes;
+    Ps ready;  ///< when the translation is there
     bool writable;
   };
 
-  /// Until then there is none. `place` is what `tlb` and `cache` used last; a line is not larger than a page.
-  void begin(Tlb& tlb, CacheCore& cache, const Place& place) {
-    begin_ = cache.line_of(place.address + place.to_physical) - place.to_physical;
-    bytes_ = cache.line_size();
+  /// Until then there is none. `place` is what `tlb` and `cache`, which takes requests as `target`, used last; a line is
+  /// not larger than a page.
+  void begin(Tlb& tlb, CacheCore& cache, TimedTarget& target, const Place& place) {
+    page_ = place.address & -place.page_bytes;
+    page_bytes_ = place.page_bytes;
+    to_physical_ = place.to_physical;
     ready_ = place.ready;
     writable_ = place.writable;
     tlb_ = &tlb;
     tlb_epoch_ = tlb.epoch();
     cache_ = &cache;
-    cache_epoch_ = cache.epoch();
+    target_ = &target;
+    enter_line(place.address + to_physical_);
   }
-  void end() { bytes_ = 0; }
+  void end() { page_bytes_ = bytes_ = 0; }
+  /// Whether there is a line that it is around.
   bool none() const { return bytes_ == 0; }
 
   /// Whether it is around all those bytes.
@@ -42,14 +49,36 @@ class Streak {
     const Addr offset = address - begin_;
     return offset < bytes_ && offset + length <= bytes_;
   }
+  /// Where those may begin that are as long as that, at least one byte.
+  struct Starts {
+    Addr first;
+    std::uint64_t count;
+    bool has(Addr address) const { return address - first < count; }
+  };
+  Starts starts(std::uint64_t length) const { return {begin_, length <= bytes_ ? bytes_ - length + 1 : 0}; }
   /// Whether an access to bytes that it holds would find what the last one found.
-  bool lasts(bool write, Ps at) const {
-    return tlb_->epoch() == tlb_epoch_ && cache_->epoch() == cache_epoch_ && at >= ready_ && (writable_ || !write);
-  }
+  bool lasts(bool write, Ps at) const { return cache_->epoch() == cache_epoch_ && translates(write, at); }
   /// Both.
   bool covers(Addr address, std::uint64_t length, bool write, Ps at) const {
     return holds(address, length) && lasts(write, at);
   }
+  /// Whether all those bytes lie on its page, and an access to them would find the translation that the last one found.
+  bool stays_on_page(Addr address, std::uint64_t length, bool write, Ps at) const {
+    const Addr offset = address - page_;
+    return offset < page_bytes_ && offset + length <= page_bytes_ && translates(write, at);
+  }
+  /// Sends a request that stays on the page, and is around its line from then on if it can be. Afterwards the request
+  /// may have changed.
+  TimedAnswer access_on_page(TimedRequest& request, Ps at) {
+    const Ps translated = tlb_->look(at, *request.time);
+    tlb_->count_hit(translated);
+    const Addr physical = request.address + to_physical_;
+    request.address = physical;
+    const TimedAnswer answer = target_->access(request, translated);
+    enter_line(physical);
+    return answer;
+  }
+  Addr to_physical() const { return to_physical_; }
   /// Makes an access that it covers and adds where its time went to `time`; when it is done.
   Ps access(bool write, Ps at, TimeSplit& time) const {
     const Ps translated = tlb_->look(at, time);
@@ -86,13 +115,27 @@ class Streak {
   }
 
  private:
+  bool translates(bool write, Ps at) const {
+    return tlb_->epoch() == tlb_epoch_ && at >= ready_ && (writable_ || !write);
+  }
+  // If that is the line that the cache used last, and will find again.
+  void enter_line(Addr physical) {
+    begin_ = cache_->line_of(physical) - to_physical_;
+    bytes_ = cache_->repeats(physical, 1) ? cache_->line_size() : 0;
+    cache_epoch_ = cache_->epoch();
+  }
+
   Addr begin_ = 0;  // the line, as the program addresses it
   std::uint64_t bytes_ = 0;
+  Addr page_ = 0;  // likewise
+  std::uint64_t page_bytes_ = 0;
+  Addr to_physical_ = 0;
   Ps ready_ = 0;
   bool writable_ = false;
   Tlb* tlb_ = nullptr;
   std::uint64_t tlb_epoch_ = 0;
   CacheCore* cache_ = nullptr;
+  TimedTarget* target_ = nullptr;
   std::uint64_t cache_epoch_ = 0;
 };
 
@@ -102,6 +145,8 @@ class StreakSource {
   virtual ~StreakSource() = default;
   /// Begins a streak around a data access just made with that privilege, if further ones can go without a request.
   virtual void begin_streak(Addr address, Privilege privilege, Streak& streak) const = 0;
+  /// The fault of an access that translation granted and memory refused, if nobody has said why.
+  virtual Fault memory_fault(Addr address, Addr physical, AccessKind access, Privilege privilege) const = 0;
 };
 
 }  // namespace pagoda

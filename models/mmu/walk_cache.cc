@@ -39,18 +39,24 @@ WalkCaches::Answer WalkCaches::look(const Stage& stage, const Step& step, Addres
     }
     ++nested_->misses;
   }
+  if (const TablePointer* known = look_table(stage, step, tag, at, answer.done)) answer.hint = *known;
+  return answer;
+}
+
+const TablePointer* WalkCaches::look_table(const Stage& stage, const Step& step, AddressSpaceTag tag, Ps at, Ps& done) {
+  const TablePointer* found = nullptr;
   for (LevelCache& cache : levels_) {
     if (cache.level > stage.format->root_level()) break;
-    answer.done = std::max(answer.done, cache.ports.reserve(at) + cache.latency);
-    if (!std::holds_alternative<std::monostate>(answer.hint)) continue;
+    done = std::max(done, cache.ports.reserve(at) + cache.latency);
+    if (found != nullptr) continue;
     if (const Pointer* known = find_pointer(cache, stage, step, tag)) {
       ++cache.hits;
-      answer.hint = TablePointer{known->table, static_cast<std::uint8_t>(cache.level - 1), known->rights};
+      found = &known->to;
     } else {
       ++cache.misses;
     }
   }
-  return answer;
+  return found;
 }
 
 const StageTranslation* WalkCaches::find_nested(const Step& step, std::uint32_t vmid) {
@@ -102,7 +108,7 @@ void WalkCaches::keep(const Stage& stage, const Learned& learned, AddressSpaceTa
         cache->entries.use(set, key, [&](const Pointer& p) { return same_space(p.tag, p.global, tag, learned.stage); });
   }
   if (place == nullptr) place = cache->entries.insert(set, key);
-  *place = {learned.table.table, tag, learned.table.rights, learned.stage, global};
+  *place = {learned.table, tag, learned.stage, global};
 }
 
 void WalkCaches::keep_nested(const Learned& learned, std::uint32_t vmid) {

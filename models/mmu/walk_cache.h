@@ -31,6 +31,9 @@ class WalkCaches {
     Ps done;
   };
   Answer look(const Stage& stage, const Step& step, AddressSpaceTag tag, Ps at);
+  /// Of one that is not looked for in the nested TLB: the lowest table known for it, or null. It is referred to until
+  /// something is kept or dropped. That is known at `done` at the earliest, which may be raised.
+  const TablePointer* look_table(const Stage& stage, const Step& step, AddressSpaceTag tag, Ps at, Ps& done);
   /// Keeps what a walk found out.
   void keep(const Stage& stage, const Learned& learned, AddressSpaceTag tag);
   /// Drops what maintenance says. Upper levels go with every invalidation of their space, whatever its
@@ -44,9 +47,8 @@ class WalkCaches {
 
  private:
   struct Pointer {
-    Addr table;
+    TablePointer to;
     AddressSpaceTag tag;
-    Rights rights;
     std::uint8_t stage;
     bool global;
   };

@@ -26,7 +26,7 @@ struct WalkResult {
   Ps start = 0;  ///< when it got its slot
   Ps done = 0;
   Fault fault;                             ///< set: there is no translation
-  TlbEntry entry{};                        ///< ready at `done`
+  TlbEntry entry;                          ///< set unless there is a fault; ready at `done`
   std::optional<TablePointer> last_table;  ///< the lowest table of the first stage that the walk went through
   bool with_data = false;                  ///< the line has come with it
 };

@@ -33,6 +33,14 @@ class Walker::Port {
     return answer.hint;
   }
 
+  const TablePointer* lookup_table(const Step& step) {
+    Ps done = now_;
+    const TablePointer* const known =
+        walker_.caches_.look_table(job_.stages[step.stage], step, job_.tag, now_, done);
+    now_ = done;
+    return known;
+  }
+
   void learned(const Learned& learned) {
     walker_.caches_.keep(job_.stages[learned.stage], learned, job_.tag);
     if (learned.kind == Learned::Kind::table && learned.stage == 0) last_table_ = learned.table;
@@ -64,6 +72,7 @@ void describe(const Translation& translation, const WalkJob& job, TlbEntry& entr
       static_cast<std::uint8_t>(ordinary ? TlbEntry::access_bit(job.request.access, job.request.privilege) : 0);
   entry.global = translation.global();
   entry.memory_type = translation.memory_type;
+  entry.rights = {};
   for (std::size_t stage = 0; stage < job.stages.size(); ++stage) {
     entry.rights[stage] = translation.stages[stage].rights;
   }
@@ -78,11 +87,10 @@ Walker::Walker(const WalkerConfig& config, Ps period)
       slots_(config.slots),
       level_probes_(config.slots) {}
 
-WalkResult Walker::walk(const WalkJob& job, TableMemory& memory) {
+void Walker::walk(const WalkJob& job, TableMemory& memory, WalkResult& result) {
   const Servers::Slot slot = slots_.acquire(job.at, typical_walk_);
-  Probe& level = level_probes_[slot.server];
+  Probe& level = level_probes_[slots_.number_of(slot)];
   Port port(*this, job, memory, slot.start, level);
-  WalkResult result;
   if (memory_walks_ == nullptr || !walk_by_place(job, port, result)) translate(job, port, result);
   if (port.last_table()) result.last_table = port.last_table();
   result.start = slot.start;
@@ -96,7 +104,6 @@ WalkResult Walker::walk(const WalkJob& job, TableMemory& memory) {
   level.set(result.done, 0);
   result.entry.ready = result.done;
   if (result.fault) ++faults_;
-  return result;
 }
 
 // Where a walker in memory is at hand: false if the walk is still to be made here.

@@ -49,7 +49,13 @@ class Walker {
   /// Walks are handed to `walks` from now on, as the configuration says.
   void hand_to(MemoryWalks& walks) { memory_walks_ = &walks; }
 
-  WalkResult walk(const WalkJob& job, TableMemory& memory);
+  WalkResult walk(const WalkJob& job, TableMemory& memory) {
+    WalkResult result;
+    walk(job, memory, result);
+    return result;
+  }
+  /// Likewise, into a result that nothing has been put into.
+  void walk(const WalkJob& job, TableMemory& memory, WalkResult& result);
   void invalidate(const TlbInvalidation& what) { caches_.invalidate(what); }
   /// A miss found its walk already under way.
   void count_merged() { ++merged_; }

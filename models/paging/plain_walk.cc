@@ -12,17 +12,21 @@ PlainWalk::PlainWalk(const Stage& stage, const WalkRequest& request) : stage_(st
   step_.table = TableAccess::none;
   step_.access = request.access;
   step_.address = request.address;
+  learned_.kind = Learned::Kind::table;
+  learned_.stage = 0;
+  learned_.table_access = TableAccess::none;
+  learned_.input = request.address;
 }
 
 PlainWalk::Next PlainWalk::take() {
   const Entry entry = rules::decode(*stage_.format, stage_.controls, step_.level, read_.value);
-  const Rights granted = narrow(table_.rights, entry.rights);
+  const Rights granted = narrow(learned_.table.rights, entry.rights);
   if (entry.kind == EntryKind::leaf) return take_leaf(entry, granted);
   if (entry.kind != EntryKind::table || !has(entry.rights, Rights::accessed)) return Next::unusual;
   --step_.level;
   step_.address = PageFormat::inner_entry_address(step_.level, entry.address, request_.address);
   at_root_ = false;
-  table_ = {.table = entry.address, .level = step_.level, .rights = granted};
+  learned_.table = {.table = entry.address, .level = step_.level, .rights = granted};
   return Next::table;
 }
 
@@ -52,7 +56,7 @@ void PlainWalk::hand_over(Walk& walk) const {
   if (at_root_) {
     walk.miss();
   } else {
-    walk.continue_at(table_);
+    walk.continue_at(learned_.table);
   }
   if (read_.refused == FaultCause::none) {
     walk.supply(read_.value);

@@ -5,11 +5,21 @@
 // else (a fault, a flag to be set) it stops, and a Walk goes on from there.
 #pragma once
 
+#include <concepts>
 #include <span>
 
 #include "pagoda/paging/run_walk.h"
 
 namespace pagoda {
+
+/// As a CachingWalkPort (run_walk.h), but there is one stage, of which look-ups know pointers to tables only: the one
+/// that is known, or null. It is referred to until the next call.
+template <class Port>
+concept PlainWalkPort = requires(Port& port, const Step& step, const Learned& learned) {
+  { port.read(step) } -> std::convertible_to<EntryRead>;
+  { port.lookup_table(step) } -> std::convertible_to<const TablePointer*>;
+  port.learned(learned);
+};
 
 class PlainWalk {
  public:
@@ -22,16 +32,15 @@ class PlainWalk {
   /// Of what fits(). Both are referred to, not copied.
   PlainWalk(const Stage& stage, const WalkRequest& request);
 
-  /// True if the walk has come to its end, false if hand_over() has to be called. The port's look-ups know pointers to
-  /// tables only: there is one stage.
-  template <CachingWalkPort Port>
+  /// True if the walk has come to its end, false if hand_over() has to be called.
+  template <PlainWalkPort Port>
   bool run(Port& port) {
-    begin(port.lookup(step_));
+    begin(port.lookup_table(step_));
     while (true) {
       read_ = port.read(step_);
       if (read_.refused != FaultCause::none) return false;
       switch (take()) {
-        case Next::table: port.learned(learned_table()); break;
+        case Next::table: port.learned(learned_); break;
         case Next::done: return true;
         case Next::unusual: return false;
       }
@@ -45,41 +54,31 @@ class PlainWalk {
  private:
   enum class Next : std::uint8_t { table, done, unusual };
 
-  void begin(const WalkHint& hint);
+  void begin(const TablePointer* known);
   Next take();
   Next take_leaf(const Entry& entry, Rights granted);
-  Learned learned_table() const;
 
   const Stage& stage_;
   const WalkRequest& request_;
   bool at_root_ = true;
-  TablePointer table_;  // unless it is at the root
+  Learned learned_;  // its table is where the walk is, unless it is at the root
   Step step_;
   EntryRead read_;  // the entry read last
   Translation translation_;
 };
 
-inline void PlainWalk::begin(const WalkHint& hint) {
+inline void PlainWalk::begin(const TablePointer* known) {
   step_.kind = StepKind::read;
-  table_.rights = kPermissions;
-  if (const auto* known = std::get_if<TablePointer>(&hint)) {
+  TablePointer& table = learned_.table;
+  if (known != nullptr) {
     at_root_ = false;
-    table_ = *known;
-    step_.level = table_.level;
-    step_.address = PageFormat::inner_entry_address(table_.level, table_.table, request_.address);
+    table = *known;
+    step_.level = table.level;
+    step_.address = PageFormat::inner_entry_address(table.level, table.table, request_.address);
   } else {
+    table.rights = kPermissions;
     step_.address = stage_.format->entry_address(step_.level, stage_.root_of(request_.address), request_.address);
   }
-}
-
-inline Learned PlainWalk::learned_table() const {
-  Learned learned;
-  learned.kind = Learned::Kind::table;
-  learned.stage = 0;
-  learned.table_access = TableAccess::none;
-  learned.input = request_.address;
-  learned.table = table_;
-  return learned;
 }
 
 }  // namespace pagoda

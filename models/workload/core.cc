@@ -28,19 +28,16 @@ bool stays(const Access& access, const Access& next) {
          (access.address ^ next.address) >> kLineShift == 0;
 }
 
-// Whether it loads from an address that is known, one instruction after the record before it. Seen as the one word that
-// all this lies in, as it is asked for every access.
-bool is_plain_load(const Access& access) {
-  const auto last_word = [](const Access& of) {
-    std::uint64_t word = 0;
-    static_assert(sizeof of == offsetof(Access, gap) + sizeof word);
-    std::memcpy(&word, reinterpret_cast<const std::byte*>(&of) + offsetof(Access, gap), sizeof word);
-    return word;
-  };
-  const std::uint64_t plain = last_word({.size = 0});
-  const std::uint64_t size = last_word({.size = 0xffff}) ^ plain;
-  return ((last_word(access) ^ plain) & ~size) == 0;
+// Size, kind and what else a record says beside its address, in one word, as it is asked for every access.
+std::uint64_t manner_of(const Access& access) {
+  std::uint64_t word = 0;
+  static_assert(sizeof access == offsetof(Access, gap) + sizeof word);
+  std::memcpy(&word, reinterpret_cast<const std::byte*>(&access) + offsetof(Access, gap), sizeof word);
+  return word;
 }
+
+// Whether it loads from an address that is known, one instruction after the record before it.
+bool is_plain_load(const Access& access) { return manner_of(access) == manner_of({.size = access.size}); }
 
 }  // namespace
 
@@ -146,12 +143,14 @@ bool Core::roams(std::size_t coming) {
   }
 }
 
-// How many loads of the line used last come next, one an instruction.
+// How many loads of the line used last come next, one an instruction and all of one size.
 [[gnu::always_inline]] inline std::uint32_t Core::loads_ahead(const Access* access, const Access* end) const {
-  const Access* const begin = access;
-  const Streak streak = streak_;
-  while (access != end && is_plain_load(*access) && streak.holds(access->address, access->size)) ++access;
-  return static_cast<std::uint32_t>(access - begin);
+  if (!is_plain_load(*access)) return 0;
+  const std::uint64_t manner = manner_of(*access);
+  const Streak::Starts starts = streak_.starts(access->size);
+  const Access* next = access;
+  while (next != end && manner_of(*next) == manner && starts.has(next->address)) ++next;
+  return static_cast<std::uint32_t>(next - access);
 }
 
 // If at least two such loads follow each other without a wait: what each of them would do, for those that enter in one
@@ -238,6 +237,7 @@ void Core::execute_store(const Access& access) {
 [[gnu::always_inline]] inline Ps Core::perform_data(AccessKind kind, const Access& access, Ps at) {
   const bool write = kind == AccessKind::write;
   if (!streak_.covers(access.address, access.size, write, at)) {
+    if (streak_.stays_on_page(access.address, access.size, write, at)) return perform_on_page(kind, access, at);
     streak_.end();
     return perform(kind, access, at, data_below_);
   }
@@ -245,6 +245,19 @@ void Core::execute_store(const Access& access) {
   latency_.record(done - at);
   outstanding_probe_.during(at, done);
   return done;
+}
+
+// Its translation is the one used last.
+inline Ps Core::perform_on_page(AccessKind kind, const Access& access, Ps at) {
+  prepare(kind, access);
+  const TimedAnswer answer = streak_.access_on_page(request_, at);
+  if (!answer.ok()) [[unlikely]] {
+    const Addr physical = access.address + streak_.to_physical();
+    if (!fault_) fault_ = streaks_->memory_fault(access.address, physical, kind, Privilege::user);
+    return perform_again(kind, access, at, answer.done, data_below_);
+  }
+  count(kind, at, answer.done, answer.done - at);
+  return answer.done;
 }
 
 [[gnu::always_inline]] inline Ps Core::perform(AccessKind kind, const Access& access, Ps at, Downlink& below) {
@@ -275,6 +288,11 @@ void Core::execute_store(const Access& access) {
 }
 
 [[gnu::always_inline]] inline TimedAnswer Core::ask(AccessKind kind, const Access& access, Ps at, Downlink& below) {
+  prepare(kind, access);
+  return below.access(request_, at);
+}
+
+[[gnu::always_inline]] inline void Core::prepare(AccessKind kind, const Access& access) {
   if (thread_ != nullptr) mmu_->select(thread_->number());
   request_.address = access.address;
   request_.bytes = access.size;
@@ -283,7 +301,6 @@ void Core::execute_store(const Access& access) {
   request_.info.uncached = false;
   request_.expected = false;
   request_.time = kind == AccessKind::fetch ? &fetch_time_ : &time_;
-  return below.access(request_, at);
 }
 
 // An access whose last attempt began at `at`.

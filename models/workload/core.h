@@ -97,6 +97,8 @@ class Core : public Module, public Processor {
   Ps perform_data(AccessKind kind, const Access& access, Ps at);
   Ps perform(AccessKind kind, const Access& access, Ps at, Downlink& below);
   Ps perform_again(AccessKind kind, const Access& access, Ps at, Ps refused, Downlink& below);
+  Ps perform_on_page(AccessKind kind, const Access& access, Ps at);
+  void prepare(AccessKind kind, const Access& access);
   TimedAnswer ask(AccessKind kind, const Access& access, Ps at, Downlink& below);
   void count(AccessKind kind, Ps at, Ps done, Ps latency);
   Ps resolve(const Access& access, Ps at, unsigned attempt);

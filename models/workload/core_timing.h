@@ -98,12 +98,16 @@ class CoreTiming {
     ++instructions_;
     retire(done);
     instructions_ += count - 1;
-    Load* const ring = loads_done_.data();
     const Load load{done, retired_};
-    const std::uint64_t mask = loads_mask_;
-    const std::uint64_t first = loads_;
+    Load* const ring = loads_done_.data();
+    Load* next = &ring[loads_ & loads_mask_];
+    Load* const end = &ring[loads_mask_ + 1];
     loads_ += count;
-    for (std::uint64_t i = first; i != first + count; ++i) ring[i & mask] = load;
+    do {
+      *next = load;
+      if (++next == end) [[unlikely]]
+        next = ring;
+    } while (--count != 0);
   }
   /// When the store of the instruction just entered is written, once it may be. Follow with store_done().
   Ps store_issue(unsigned depends_on);

@@ -32,12 +32,16 @@ class Tables {
     return {.success = success, .current = current};
   }
   WalkHint lookup(const Step& step) {
+    const TablePointer* const found = lookup_table(step);
+    return found == nullptr ? WalkHint() : WalkHint(*found);
+  }
+  const TablePointer* lookup_table(const Step& step) {
     log.push_back(fmt::format("lookup {} {:x}", step.stage, step.address));
     for (unsigned level = 0; caching && level + 1 < kMaxLevels; ++level) {
       const auto found = known.find({level, step.address >> PageFormat::shift(level + 1)});
-      if (found != known.end()) return found->second;
+      if (found != known.end()) return &found->second;
     }
-    return {};
+    return nullptr;
   }
   void learned(const Learned& learned) {
     if (learned.kind != Learned::Kind::table) return;  // a walk cache keeps nothing else of a single stage
