@@ -261,15 +261,12 @@ TimedAnswer Mmu::refuse(const TimedRequest& request, const Piece& piece) {
 // Finds the translation of the page that the request's address lies in; false, with the fault, if there is none.
 bool Mmu::translate(Way& way, const TimedRequest& request, Piece& piece) {
   const Stage& stage = context_.stages.front();
-  const auto access_to = [&](Addr address) {
-    return WalkRequest{.address = address,
-                       .access = request.info.access,
-                       .privilege = request.info.privilege,
-                       .allow_user_data = context_.allow_user_data};
-  };
-  const WalkRequest canonical = access_to(stage.format == nullptr ? request.address : stage.canonical(request.address));
+  const WalkRequest canonical =
+      wanted_by(request, stage.format == nullptr ? request.address : stage.canonical(request.address));
   TlbEntry* entry = look_up(way.tlb, canonical, request, piece);
-  if (entry == nullptr) {
+  if (entry != nullptr) {
+    piece.physical = entry->output(canonical.address);
+  } else {
     if (*request.fault) return false;
     WalkResult result;
     TlbEntry& found = result.entry;
@@ -277,14 +274,14 @@ bool Mmu::translate(Way& way, const TimedRequest& request, Piece& piece) {
       found = *second;
       found.ready = piece.at;
     } else {
-      if (*request.fault || !walk(access_to(request.address), request, piece, result)) return false;
+      if (*request.fault || !walk(request, piece, result)) return false;
       if (stlb_) stlb_->fill(canonical.address, found);
     }
     // What the second level has checked of fetches is not for a data TLB to grant.
     if (&way.tlb == &dtlb_) found.allowed &= TlbEntry::kDataAccesses;
     entry = way.tlb.fill(canonical.address, found);
+    piece.physical = found.output(canonical.address);  // the same, and the host need not wait for the copy
   }
-  piece.physical = entry->output(canonical.address);
   piece.uncached = !is_cacheable(entry->memory_type);
   piece.page_shift = entry->page_shift;
   const Addr mask = ~low_mask(entry->page_shift);
@@ -297,11 +294,19 @@ bool Mmu::translate(Way& way, const TimedRequest& request, Piece& piece) {
   return true;
 }
 
-bool Mmu::walk(const WalkRequest& wanted, const TimedRequest& cause, Piece& piece, WalkResult& result) {
+// How a walk for the access begins.
+inline WalkRequest Mmu::wanted_by(const TimedRequest& request, Addr address) const {
+  return {.address = address,
+          .access = request.info.access,
+          .privilege = request.info.privilege,
+          .allow_user_data = context_.allow_user_data};
+}
+
+bool Mmu::walk(const TimedRequest& cause, Piece& piece, WalkResult& result) {
   TablePort tables(tables_below_, cause, &table_observer_);
   const WalkJob job{.stages = context_.stages,
                     .tag = context_.tag,
-                    .request = wanted,
+                    .request = wanted_by(cause, cause.address),
                     .requester = cause.info.requester,
                     .data_bytes = data_wanted(cause),
                     .floor = cause.floor,
@@ -315,9 +320,9 @@ bool Mmu::walk(const WalkRequest& wanted, const TimedRequest& cause, Piece& piec
     return false;
   }
   if (context_.stages.size() == 1 && tables.last_read() != 0) {
-    lookahead_.learn(wanted.address, result.entry.program_shift, tables.last_read());
+    lookahead_.learn(cause.address, result.entry.program_shift, tables.last_read());
   }
-  if (result.with_data) data_cache_->install(result.entry.output(wanted.address), result.done, cause);
+  if (result.with_data) data_cache_->install(result.entry.output(cause.address), result.done, cause);
   return true;
 }
 

@@ -132,7 +132,8 @@ class Mmu : public Module {
   TimedAnswer send(TimedRequest& request, const Piece& piece, const Way& way, Sender& sender);
   bool translate(Way& way, const TimedRequest& request, Piece& piece);
   std::uint32_t data_wanted(const TimedRequest& cause) const;
-  bool walk(const WalkRequest& wanted, const TimedRequest& cause, Piece& piece, WalkResult& result);
+  WalkRequest wanted_by(const TimedRequest& request, Addr address) const;
+  bool walk(const TimedRequest& cause, Piece& piece, WalkResult& result);
   TlbEntry* look_up(Tlb& tlb, const WalkRequest& wanted, const TimedRequest& cause, Piece& piece);
   Ps await(Tlb& tlb, const TlbEntry& entry, Ps at, TimeSplit& time);
   Verdict judge(TlbEntry& entry, const WalkRequest& wanted) const;

@@ -108,7 +108,13 @@ void WalkCaches::keep(const Stage& stage, const Learned& learned, AddressSpaceTa
         cache->entries.use(set, key, [&](const Pointer& p) { return same_space(p.tag, p.global, tag, learned.stage); });
   }
   if (place == nullptr) place = cache->entries.insert(set, key);
-  *place = {learned.table, tag, learned.stage, global};
+  // One by one, as they have just been set one by one: hosts wait for what they load in other pieces than it was stored.
+  place->to.table = learned.table.table;
+  place->to.level = learned.table.level;
+  place->to.rights = learned.table.rights;
+  place->tag = tag;
+  place->stage = learned.stage;
+  place->global = global;
 }
 
 void WalkCaches::keep_nested(const Learned& learned, std::uint32_t vmid) {

@@ -27,7 +27,7 @@ struct WalkResult {
   Ps done = 0;
   Fault fault;                             ///< set: there is no translation
   TlbEntry entry;                          ///< set unless there is a fault; ready at `done`
-  std::optional<TablePointer> last_table;  ///< the lowest table of the first stage that the walk went through
+  std::optional<TablePointer> last_table;  ///< the lowest table of the first stage that it went through, if wanted
   bool with_data = false;                  ///< the line has come with it
 };
 

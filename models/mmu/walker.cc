@@ -35,14 +35,14 @@ class Walker::Port {
 
   const TablePointer* lookup_table(const Step& step) {
     Ps done = now_;
-    const TablePointer* const known =
-        walker_.caches_.look_table(job_.stages[step.stage], step, job_.tag, now_, done);
+    const TablePointer* const known = walker_.caches_.look_table(job_.stages[step.stage], step, job_.tag, now_, done);
     now_ = done;
     return known;
   }
 
   void learned(const Learned& learned) {
     walker_.caches_.keep(job_.stages[learned.stage], learned, job_.tag);
+    if (!walker_.reports_last_tables_) return;
     if (learned.kind == Learned::Kind::table && learned.stage == 0) last_table_ = learned.table;
   }
 

@@ -49,6 +49,9 @@ class Walker {
   /// Walks are handed to `walks` from now on, as the configuration says.
   void hand_to(MemoryWalks& walks) { memory_walks_ = &walks; }
 
+  /// Results tell of the last table from now on.
+  void report_last_tables() { reports_last_tables_ = true; }
+
   WalkResult walk(const WalkJob& job, TableMemory& memory) {
     WalkResult result;
     walk(job, memory, result);
@@ -80,6 +83,7 @@ class Walker {
   WalkCaches caches_;
   Servers slots_;
   MemoryWalks* memory_walks_ = nullptr;
+  bool reports_last_tables_ = false;
   Ps typical_walk_ = 1;
   std::uint64_t walks_ = 0, merged_ = 0, faults_ = 0, table_reads_ = 0, update_reads_ = 0, updates_ = 0, slot_wait_ = 0;
   std::uint64_t handed_ = 0, fallbacks_ = 0;

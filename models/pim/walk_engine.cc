@@ -35,6 +35,7 @@ WalkEngine::WalkEngine(const MemoryWalkerConfig& config, const WalkTablesSite& s
       tables_(site, config.kind),
       walker_(walker_config(config), site.dram.clocks().period),
       queue_(config.queue) {
+  walker_.report_last_tables();
   if (config.buffer) buffer_.emplace(*config.buffer, site.dram.clocks().period);
   if (config.associative) associative_.emplace(*config.associative, site, channel);
 }
