@@ -37,7 +37,11 @@ std::uint64_t manner_of(const Access& access) {
 }
 
 // Whether it loads from an address that is known, one instruction after the record before it.
-bool is_plain_load(const Access& access) { return manner_of(access) == manner_of({.size = access.size}); }
+bool is_plain_load(const Access& access) {
+  const std::uint64_t plain = manner_of({.size = 0});
+  const std::uint64_t size = manner_of({.size = 0xffff}) ^ plain;
+  return ((manner_of(access) ^ plain) & ~size) == 0;
+}
 
 }  // namespace
 

@@ -130,6 +130,9 @@ class Gate final : public Module, public TimedTarget, public StreakSource {
     const auto* source = dynamic_cast<const StreakSource*>(below_.timed_target());
     if (gives_shortcuts_) source->begin_streak(address, privilege, streak);
   }
+  Fault memory_fault(Addr address, Addr physical, AccessKind access, Privilege privilege) const override {
+    return dynamic_cast<const StreakSource*>(below_.timed_target())->memory_fault(address, physical, access, privilege);
+  }
 
  private:
   void end_of_elaboration() override { below_.bind(*out.operator->()); }
@@ -140,19 +143,29 @@ class Gate final : public Module, public TimedTarget, public StreakSource {
   Downlink below_;
 };
 
+// Resolves nothing; a program that meets a fault is a mistake, or ends.
 struct NoFaults : FaultHandler {
-  Outcome handle_fault(Processor& /*processor*/, const Fault& /*fault*/, Ps /*at*/) override { return {}; }
+  Outcome handle_fault(Processor& /*processor*/, const Fault& fault, Ps at) override {
+    seen = fault;
+    seen_at = at;
+    return {.resolved = ends, .resume = at, .ends = ends};
+  }
+  bool ends = false;
+  Fault seen;
+  Ps seen_at = 0;
 };
 
 struct MachineConfig {
   TlbConfig dtlb{.entries = 8, .ways = 2, .latency = Latency::cycles(1), .ports = 2};
   CacheConfig cache{.size = {2048}, .ways = 4, .ports = 1, .mshrs = 2, .write_buffer = 1};
+  Bytes memory{std::uint64_t{1} << 34};
 };
 
 struct Machine : sc_core::sc_module {
   Machine(const sc_core::sc_module_name& name, const MachineConfig& config, std::vector<Access> program,
           bool gives_shortcuts)
       : sc_module(name),
+        bytes({config.memory}),
         core("core", {.window = 64, .outstanding_loads = 16, .store_buffer = 8, .fetch = false}, kPeriod, 0),
         gate("gate", gives_shortcuts),
         mmu("mmu",
@@ -213,7 +226,7 @@ struct Machine : sc_core::sc_module {
   }
 
   bool finished = false;
-  PhysicalMemory bytes{{std::uint64_t{1} << 34}};
+  PhysicalMemory bytes;
   MemoryStore store{bytes};
   BumpFrames frames{0x100000, 0x200000};
   Stage stage{.format = find_page_format("x86-64-4"),
@@ -286,6 +299,30 @@ TEST_P(Shortcuts, WhatIsForetoldChangesNothing) {
     EXPECT_GT(with.gate.foretold, kRoamingRecords * 9 / 10);
     EXPECT_EQ(without.gate.foretold, 0u);
   });
+}
+
+// Memory ends within a page: a streak comes upon it as a request of its own does.
+TEST(Refusals, AreMetAndExplainedAlike) {
+  constexpr Addr kPage = (Addr{1} << 33) + (Addr{1} << 30);
+  constexpr Addr kEnd = kPage + 4096;
+  std::vector<Access> program(1024);
+  for (std::size_t i = 0; i < program.size(); ++i) program[i].address = kPage + i * 8;
+  Machine with("with", {.memory = {kEnd}}, program, true);
+  Machine without("without", {.memory = {kEnd}}, program, false);
+  with.handler.ends = without.handler.ends = true;
+  sc_core::sc_start();
+  for (const Machine* machine : {&with, &without}) {
+    const Fault& fault = machine->handler.seen;
+    EXPECT_EQ(fault.cause, FaultCause::access_error);
+    EXPECT_EQ(fault.stage, 1u);
+    EXPECT_EQ(fault.virtual_address, kEnd);
+    EXPECT_EQ(fault.stage_address, kEnd);
+    EXPECT_EQ(fault.access, AccessKind::read);
+    EXPECT_EQ(fault.privilege, Privilege::user);
+  }
+  EXPECT_EQ(with.handler.seen_at, without.handler.seen_at);
+  EXPECT_EQ(with.statistics(), without.statistics());
+  EXPECT_LT(with.gate.requests, without.gate.requests / 4);
 }
 
 INSTANTIATE_TEST_SUITE_P(
