@@ -67,7 +67,7 @@ class Timeline {
       busy_.back().end = end;
     } else {
       if (busy_.size() == busy_.capacity()) make_room(floor);
-      busy_.emplace_back(start, end);
+      busy_.push_back({start, end});
       last_start_ = start;
     }
     horizon_ = end;

@@ -93,7 +93,7 @@ class CoreTiming {
     entered_this_cycle_ += count;
     return count;
   }
-  /// The first `count` of those that have entered so and are not done yet.
+  /// The first `count` of those that have entered so and are not done yet, at least one.
   void loads_done(std::uint32_t count, Ps done) {
     ++instructions_;
     retire(done);
