@@ -279,7 +279,7 @@ class CacheCore {
 
   // Has a dirty line written by the level below; returns when its place is free.
   template <class Next>
-  [[gnu::noinline]] Ps write_back(Addr line, Ps floor, Ps at, Next next) {
+  [[gnu::noinline]] Ps write_back(Addr line, Ps floor, Ps at, Next& next) {
     const Servers::Slot slot = write_buffer_.acquire(at, latency_);
     stats_.write_buffer_wait += slot.start - at;
     ++stats_.writebacks;
