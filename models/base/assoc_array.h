@@ -152,7 +152,7 @@ class AssocArray {
     if (plain_) [[likely]] {
       Chunk& chunk = *set.chunks;
       chunk.tags[place.way] = tag_of(key);
-      if (chunk.ages[place.way] == ways_) [[likely]] {
+      if (chunk.ages[place.way] == ways_) [[likely]] {  // the oldest: all others are younger
         chunk.age_all();
         chunk.ages[place.way] = 1;
       } else {

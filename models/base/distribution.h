@@ -15,6 +15,7 @@ namespace pagoda {
 /// allocation after the first value of a magnitude.
 class Distribution {
  public:
+  /// So many times, at least once.
   void record(std::uint64_t value, std::uint64_t times = 1) {
     if (value != last_ || count_ == 0) place(value);
     buckets_[last_bucket_] += times;

@@ -113,7 +113,7 @@ class Servers {
   };
 
   explicit Servers(std::size_t count) : lines_(count), next_(lines_.data()), end_(lines_.data() + count) {}
-  Servers(const Servers&) = delete;
+  Servers(const Servers&) = delete;  // slots point into it
   Servers& operator=(const Servers&) = delete;
   Servers(Servers&&) = default;
   Servers& operator=(Servers&&) = default;

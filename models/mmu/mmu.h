@@ -113,6 +113,7 @@ class Mmu : public Module {
   };
   enum class Verdict { granted, refused, ask_memory };
 
+  static AccessKind kind_of(const tlm::tlm_generic_payload& payload, const Attributes& attributes);
   void end_of_elaboration() override;
   void select_other(unsigned thread);
   void data_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);

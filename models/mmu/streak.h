@@ -44,23 +44,18 @@ class Streak {
   /// Whether there is a line that it is around.
   bool none() const { return bytes_ == 0; }
 
-  /// Whether it is around all those bytes.
-  bool holds(Addr address, std::uint64_t length) const {
-    const Addr offset = address - begin_;
-    return offset < bytes_ && offset + length <= bytes_;
-  }
-  /// Where those may begin that are as long as that, at least one byte.
+  /// Where accesses of that length, at least one byte, may begin to lie in its line.
   struct Starts {
     Addr first;
     std::uint64_t count;
     bool has(Addr address) const { return address - first < count; }
   };
   Starts starts(std::uint64_t length) const { return {begin_, length <= bytes_ ? bytes_ - length + 1 : 0}; }
-  /// Whether an access to bytes that it holds would find what the last one found.
+  /// Whether an access that lies there would find what the last one found.
   bool lasts(bool write, Ps at) const { return cache_->epoch() == cache_epoch_ && translates(write, at); }
   /// Both.
   bool covers(Addr address, std::uint64_t length, bool write, Ps at) const {
-    return holds(address, length) && lasts(write, at);
+    return starts(length).has(address) && lasts(write, at);
   }
   /// Whether all those bytes lie on its page, and an access to them would find the translation that the last one found.
   bool stays_on_page(Addr address, std::uint64_t length, bool write, Ps at) const {

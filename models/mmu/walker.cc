@@ -34,10 +34,7 @@ class Walker::Port {
   }
 
   const TablePointer* lookup_table(const Step& step) {
-    Ps done = now_;
-    const TablePointer* const known = walker_.caches_.look_table(job_.stages[step.stage], step, job_.tag, now_, done);
-    now_ = done;
-    return known;
+    return walker_.caches_.look_table(job_.stages[step.stage], step, job_.tag, now_, now_);
   }
 
   void learned(const Learned& learned) {

@@ -85,11 +85,14 @@ TEST(Distribution, RunsOfOneValueCountAsOften) {
 TEST(Distribution, SeveralAtOnceAreAsManyOneByOne) {
   Distribution at_once, one_by_one;
   for (std::uint64_t v = 1; v < 5000; v += 7) {
-    at_once.record(v * v, v % 4);
-    for (std::uint64_t n = 0; n < v % 4; ++n) one_by_one.record(v * v);
+    const std::uint64_t times = 1 + v % 4;
+    at_once.record(v * v, times);
+    for (std::uint64_t n = 0; n < times; ++n) one_by_one.record(v * v);
   }
   EXPECT_EQ(at_once.count(), one_by_one.count());
   EXPECT_EQ(at_once.sum(), one_by_one.sum());
+  EXPECT_EQ(at_once.min(), one_by_one.min());
+  EXPECT_EQ(at_once.max(), one_by_one.max());
   for (const double part : {0.0, 0.1, 0.5, 0.99, 1.0}) EXPECT_EQ(at_once.quantile(part), one_by_one.quantile(part));
 }
 
