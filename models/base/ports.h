@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 
 #include "pagoda/base/lazy_array.h"
 #include "pagoda/base/time.h"
@@ -21,6 +22,8 @@
 namespace pagoda {
 
 class Ports {
+  __extension__ using Product = unsigned __int128;
+
  public:
   /// `count` at most 2,047; `period` of their clock, at least 1.
   Ports(std::uint32_t count, Ps period)
@@ -38,7 +41,7 @@ class Ports {
     if (count_ == 0) return {at, wanted};
     const std::uint64_t cycle = cycle_of(at);
     // Nothing is free from full_from_ to full_until_: a saturated resource need not search there every time.
-    if (cycle < full_from_ || cycle >= full_until_) {
+    if (!known_full(cycle)) {
       const std::uint32_t taken = take(cycle, wanted);
       if (taken == wanted) return {at, taken};
       if (cycle != full_until_) full_from_ = cycle;
@@ -55,6 +58,42 @@ class Ports {
   /// For one request; when it starts.
   Ps reserve(Ps at) { return reserve_some(at, 1).at; }
 
+  /// time / period. Without a division: the reciprocal is rounded down, so the product is exact or one less.
+  std::uint64_t cycle_of(Ps time) const {
+    const auto quotient = static_cast<std::uint64_t>(static_cast<Product>(time) * reciprocal_ >> 64);
+    return quotient + (time - quotient * period_ >= period_ ? 1 : 0);
+  }
+  /// By how many cycles what starts here reaches `next` later, if a delay always comes to the same number of them.
+  std::optional<std::uint64_t> steps(const Ports& next, Ps delay) const {
+    if (count_ == 0 || next.count_ == 0 || period_ != next.period_ || delay % period_ != 0) return std::nullopt;
+    return delay / period_;
+  }
+  /// For `wanted` requests that reach it together and take a port of `next` as well, so many steps() later: takes both for
+  /// those that start before the cycle `end`, until one would have to wait for `next`. How many are left.
+  [[gnu::always_inline]] std::uint32_t reserve_both(Ports& next, std::uint64_t steps, Ps at, std::uint64_t end,
+                                                    std::uint32_t wanted) {
+    const std::uint64_t asked = cycle_of(at);
+    std::uint64_t cycle = known_full(asked) ? full_until_ : asked;
+    for (; cycle < end; ++cycle) {
+      const std::uint32_t used = used_in(cycle);
+      const std::uint32_t used_next = next.used_in(cycle + steps);
+      const std::uint32_t taken = std::min(wanted, count_ - used);
+      if (used_next + taken > next.count_) break;
+      set_used(cycle, used + taken);
+      next.set_used(cycle + steps, used_next + taken);
+      wanted -= taken;
+      if (wanted == 0) {
+        if (used + taken == count_) ++cycle;
+        break;
+      }
+    }
+    if (cycle > asked) {
+      if (!known_full(asked) && asked != full_until_) full_from_ = asked;
+      full_until_ = cycle;
+    }
+    return wanted;
+  }
+
   /// For one request and `length` cycles in a row, of which it keeps kCycles.
   Ps reserve(Ps at, std::uint64_t length) {
     const std::uint32_t count = count_;
@@ -70,7 +109,6 @@ class Ports {
   }
 
  private:
-  __extension__ using Product = unsigned __int128;
   using Entry = std::uint32_t;  // how many hold a port in a cycle, and above that which of its entry's cycles it is
 
   static constexpr std::size_t kCycles = 2048;
@@ -80,6 +118,12 @@ class Ports {
   Entry& entry_of(std::uint64_t cycle) { return cycles_[cycle % kCycles]; }
   static_assert(kCycles == kUsedMask + 1);
   static Entry none_in(std::uint64_t cycle) { return static_cast<Entry>(cycle) & ~kUsedMask; }
+  bool known_full(std::uint64_t cycle) const { return cycle >= full_from_ && cycle < full_until_; }
+  std::uint32_t used_in(std::uint64_t cycle) {
+    const Entry used = entry_of(cycle) - none_in(cycle);
+    return used <= kUsedMask ? used : 0;  // or it was another cycle's, which lies far back
+  }
+  void set_used(std::uint64_t cycle, std::uint32_t used) { entry_of(cycle) = none_in(cycle) + used; }
   bool full(std::uint64_t cycle) { return entry_of(cycle) - none_in(cycle) - count_ < kUsedMask + 1 - count_; }
   // Takes as many ports in this cycle as are wanted, at least one, and free; how many.
   std::uint32_t take(std::uint64_t cycle, std::uint32_t wanted) { return take(&cycles_[0], count_, cycle, wanted); }
@@ -94,12 +138,6 @@ class Ports {
     const std::uint32_t taken = std::min(wanted, count - used);
     entry = none + used + taken;
     return taken;
-  }
-
-  // time / period_ without a division: the reciprocal is rounded down, so the product is exact or one less.
-  std::uint64_t cycle_of(Ps time) const {
-    const auto quotient = static_cast<std::uint64_t>(static_cast<Product>(time) * reciprocal_ >> 64);
-    return quotient + (time - quotient * period_ >= period_ ? 1 : 0);
   }
 
   Ps reserve_later(std::uint64_t first, std::uint64_t busy, std::uint64_t length);

@@ -93,6 +93,14 @@ class CacheCore {
     const Ports::Start looked_up = look_some(at, wanted);
     return {count_hits(*last_, looked_up), looked_up.count};
   }
+  /// What look-ups take, for who takes it in another way: for reads that repeat() and are looked up before the line is
+  /// there.
+  Ports& ports() { return ports_; }
+  Ps arrives() const { return last_->arrives; }
+  void count_merged(std::uint32_t count) {
+    stats_.misses += count;
+    stats_.merged += count;
+  }
 
   /// Serves an access and adds where its time went to `time`. `next.fetch(line, at, time)` -> LineFill reads
   /// a line from the level below (`time` null for a prefetch); `next.write_back(line, at)` -> Ps gives it a

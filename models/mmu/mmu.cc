@@ -149,19 +149,21 @@ void Mmu::Way::expect(Addr address) {
   return mmu.serve(request, at, *this, TimedSender(below));
 }
 
-void Mmu::Way::begin_streak(Addr address, Privilege privilege, Streak& streak) const {
+void Mmu::Way::begin_streak(Addr address, Privilege privilege, Streak& streak) {
   const bool on_page = ((address ^ recent.page) & recent.mask) == 0 && recent.epoch == tlb.epoch();
   if (cache == nullptr || !on_page || recent.uncached || !cache->repeats(address + recent.to_physical, 1)) return;
   const unsigned allowed = recent.entry->allowed;
   if ((allowed & TlbEntry::access_bit(AccessKind::read, privilege)) == 0) return;
   const bool writable = (allowed & TlbEntry::access_bit(AccessKind::write, privilege)) != 0;
-  streak.begin(tlb, *cache, *below.timed_target(),
+  streak.begin(*this, tlb, *cache, *below.timed_target(),
                {.address = address,
                 .to_physical = recent.to_physical,
                 .page_bytes = ~recent.mask + 1,
                 .ready = recent.entry->ready,
                 .writable = writable});
 }
+
+Ps Mmu::Way::join_walk(Ps ready, Ps at, TimeSplit& time) { return mmu.await(tlb, ready, at, time); }
 
 Fault Mmu::Way::memory_fault(Addr address, Addr physical, AccessKind access, Privilege privilege) const {
   return {.cause = FaultCause::access_error,
@@ -197,7 +199,7 @@ template <class Sender>
 inline TimedAnswer Mmu::serve_again(TimedRequest& request, Ps at, Way& way, Sender sender) {
   request.info.asid = context_.tag.asid;
   request.info.vmid = context_.tag.vmid;
-  const Ps found = await(way.tlb, *way.recent.entry, way.tlb.look(at, *request.time), *request.time);
+  const Ps found = await(way.tlb, way.recent.entry->ready, way.tlb.look(at, *request.time), *request.time);
   const Addr physical = request.address + way.recent.to_physical;
   return send(request, {.at = found, .physical = physical, .length = request.bytes, .uncached = way.recent.uncached},
               way, sender);
@@ -340,7 +342,7 @@ TlbEntry* Mmu::look_up(Tlb& tlb, const WalkRequest& wanted, const TimedRequest& 
     tlb.count_miss(piece.at, false);
     return nullptr;
   }
-  piece.at = await(tlb, *entry, piece.at, *cause.time);
+  piece.at = await(tlb, entry->ready, piece.at, *cause.time);
   if (verdict == Verdict::granted) return entry;
   *cause.fault = {.cause = FaultCause::permission,
                   .access = wanted.access,
@@ -353,15 +355,15 @@ TlbEntry* Mmu::look_up(Tlb& tlb, const WalkRequest& wanted, const TimedRequest& 
 }
 
 // When an entry found at `at` is there: the walk for it may still be under way, and the miss joins it.
-inline Ps Mmu::await(Tlb& tlb, const TlbEntry& entry, Ps at, TimeSplit& time) {
-  if (entry.ready <= at) {
+inline Ps Mmu::await(Tlb& tlb, Ps ready, Ps at, TimeSplit& time) {
+  if (ready <= at) {
     tlb.count_hit(at);
     return at;
   }
   tlb.count_miss(at, true);
   walker_.count_merged();
-  time[TimePart::walk] += entry.ready - at;
-  return entry.ready;
+  time[TimePart::walk] += ready - at;
+  return ready;
 }
 
 Mmu::Verdict Mmu::judge(TlbEntry& entry, const WalkRequest& wanted) const {

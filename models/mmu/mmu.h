@@ -107,7 +107,8 @@ class Mmu : public Module {
     TimedTarget* forewarned() override { return this; }
     void expect(Addr address) override;
     TimedAnswer access_elsewhere(TimedRequest& request, Ps at);
-    void begin_streak(Addr address, Privilege privilege, Streak& streak) const override;
+    void begin_streak(Addr address, Privilege privilege, Streak& streak) override;
+    Ps join_walk(Ps ready, Ps at, TimeSplit& time) override;
     Fault memory_fault(Addr address, Addr physical, AccessKind access, Privilege privilege) const override;
     bool repeats(const TimedRequest& request) const;
   };
@@ -136,7 +137,7 @@ class Mmu : public Module {
   WalkRequest wanted_by(const TimedRequest& request, Addr address) const;
   bool walk(const TimedRequest& cause, Piece& piece, WalkResult& result);
   TlbEntry* look_up(Tlb& tlb, const WalkRequest& wanted, const TimedRequest& cause, Piece& piece);
-  Ps await(Tlb& tlb, const TlbEntry& entry, Ps at, TimeSplit& time);
+  Ps await(Tlb& tlb, Ps ready, Ps at, TimeSplit& time);
   Verdict judge(TlbEntry& entry, const WalkRequest& wanted) const;
   void drop_page(Addr address);
   TimedAnswer refuse(const TimedRequest& request, const Piece& piece);

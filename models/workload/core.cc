@@ -114,7 +114,7 @@ void Core::execute(std::span<const Access> batch) {
   for (const Access* access = batch.data(); access != end;) {
     execute(access, end);
     ++access;
-    if (!streak_.none() && end - access > 1) access = execute_run(access, end);
+    if (end - access > 1 && streak_.translates_at(timing_.now())) access = execute_run(access, end);
   }
 }
 
@@ -163,14 +163,42 @@ bool Core::roams(std::size_t coming) {
   Ps until = 0;
   const std::uint32_t count = timing_.free_run(loads_ahead(access, end), until);
   const bool free = interrupts_.empty() && until < synchronise_at_ && accesses_ + count < call_at_;
-  if (count < 2 || !free || !streak_.lasts(false, timing_.now())) return access;
+  if (count < 2 || !free) return access;
+  instructions_ += count;
+  loads_ += count;
+  accesses_ += count;
+  execute_together(count);
+  return access + count;
+}
+
+// Carries out that many loads of a run: those that join the fill of their line all at once.
+[[gnu::always_inline]] inline void Core::execute_together(std::uint32_t count) {
+  Streak::Joining joining = streak_.joining();
+  std::uint32_t left = 0;  // of those that have entered in this cycle
+  while (left == 0 && count != 0) {
+    const std::uint32_t entering = timing_.enter_some(count);
+    const Ps at = timing_.now();
+    count -= entering;
+    left = streak_.join(at, entering, joining);
+    if (left == entering) break;
+    latency_.record(joining.arrives - at, entering - left);
+    outstanding_probe_.during(at, joining.arrives, entering - left);
+  }
+  if (joining.count != 0) {
+    streak_.joined(joining, time_);
+    timing_.loads_done(joining.count, joining.arrives);
+  }
+  if (left != 0) read_together(left, count);
+}
+
+// Of a run of which `entered` have entered in this cycle, and `coming` have not: those that enter in one cycle in one
+// step.
+[[gnu::noinline]] void Core::read_together(std::uint32_t entered, std::uint32_t coming) {
   Ps done = 0;
   std::uint32_t done_together = 0;
-  for (std::uint32_t entered = 0; entered != count;) {
-    const std::uint32_t entering = timing_.enter_some(count - entered);
-    entered += entering;
+  for (;;) {
     const Ps at = timing_.now();
-    streak_.read_together(at, entering, time_, [&](Ps next, std::uint32_t some) {
+    streak_.read_together(at, entered, time_, [&](Ps next, std::uint32_t some) {
       latency_.record(next - at, some);
       outstanding_probe_.during(at, next, some);
       if (next != done && done_together != 0) {
@@ -180,12 +208,11 @@ bool Core::roams(std::size_t coming) {
       done = next;
       done_together += some;
     });
+    if (coming == 0) break;
+    entered = timing_.enter_some(coming);
+    coming -= entered;
   }
   timing_.loads_done(done_together, done);
-  instructions_ += count;
-  loads_ += count;
-  accesses_ += count;
-  return access + count;
 }
 
 [[gnu::always_inline]] inline void Core::execute(const Access& access) {
@@ -240,8 +267,8 @@ void Core::execute_store(const Access& access) {
 // The short way, if it is there: most often it is.
 [[gnu::always_inline]] inline Ps Core::perform_data(AccessKind kind, const Access& access, Ps at) {
   const bool write = kind == AccessKind::write;
-  if (!streak_.covers(access.address, access.size, write, at)) {
-    if (streak_.stays_on_page(access.address, access.size, write, at)) return perform_on_page(kind, access, at);
+  if (!streak_.covers(access.address, access.size, write)) {
+    if (streak_.stays_on_page(access.address, access.size, write)) return perform_on_page(kind, access, at);
     streak_.end();
     return perform(kind, access, at, data_below_);
   }

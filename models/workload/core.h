@@ -89,6 +89,8 @@ class Core : public Module, public Processor {
   void execute(const Access* access, const Access* end);
   std::uint32_t loads_ahead(const Access* access, const Access* end) const;
   const Access* execute_run(const Access* access, const Access* end);
+  void execute_together(std::uint32_t count);
+  void read_together(std::uint32_t entered, std::uint32_t coming);
   void execute(const Access& access);
   void execute_fetch(const Access& access);
   void execute_load(const Access& access);

@@ -28,6 +28,7 @@ constexpr Addr kOutput = 0x1000000;  // of small pages, added to the address; la
 constexpr std::size_t kRecords = 60'000;
 constexpr std::size_t kRoamingRecords = 20'000;  // nearly every one is a miss
 constexpr Ps kPeriod = 250;
+constexpr Frequency kClock{4'000'000'000};
 constexpr Ps kOffBeat = 7;  // when nothing else happens: which of two processes SystemC runs first is its own business
 
 // Stays near the last access most of the time: in its line, across its end, across the page's end, elsewhere.
@@ -126,15 +127,16 @@ class Gate final : public Module, public TimedTarget, public StreakSource {
     ++foretold;
     below_.expect(address);
   }
-  void begin_streak(Addr address, Privilege privilege, Streak& streak) const override {
-    const auto* source = dynamic_cast<const StreakSource*>(below_.timed_target());
-    if (gives_shortcuts_) source->begin_streak(address, privilege, streak);
+  void begin_streak(Addr address, Privilege privilege, Streak& streak) override {
+    if (gives_shortcuts_) source().begin_streak(address, privilege, streak);
   }
+  Ps join_walk(Ps ready, Ps at, TimeSplit& time) override { return source().join_walk(ready, at, time); }
   Fault memory_fault(Addr address, Addr physical, AccessKind access, Privilege privilege) const override {
-    return dynamic_cast<const StreakSource*>(below_.timed_target())->memory_fault(address, physical, access, privilege);
+    return source().memory_fault(address, physical, access, privilege);
   }
 
  private:
+  StreakSource& source() const { return dynamic_cast<StreakSource&>(*below_.timed_target()); }
   void end_of_elaboration() override { below_.bind(*out.operator->()); }
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) { out->b_transport(payload, delay); }
   unsigned debug(tlm::tlm_generic_payload& payload) { return out->transport_dbg(payload); }
@@ -168,8 +170,7 @@ struct Machine : sc_core::sc_module {
         bytes({config.memory}),
         core("core", {.window = 64, .outstanding_loads = 16, .store_buffer = 8, .fetch = false}, kPeriod, 0),
         gate("gate", gives_shortcuts),
-        mmu("mmu",
-            {.dtlb = config.dtlb, .stlb = TlbConfig{.entries = 16, .ways = 4}, .clock = Frequency{4'000'000'000}}),
+        mmu("mmu", {.dtlb = config.dtlb, .stlb = TlbConfig{.entries = 16, .ways = 4}, .clock = kClock}),
         cache("cache", config.cache),
         outer("outer", {.size = {std::uint64_t{4} << 20}, .ways = 8}),
         other("other"),
@@ -337,6 +338,19 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"narrow_lines", {.cache = {.size = {1024}, .ways = 2, .line = {16}}}, 1'000'000},
         Case{"no_limits",
              {.dtlb = {.entries = 4, .ways = 4, .ports = 0}, .cache = {.ports = 0, .mshrs = 0, .write_buffer = 0}},
+             1'000'000},
+        Case{"one_clock", {.cache = {.size = {2048}, .ways = 4, .ports = 2, .mshrs = 4, .clock = kClock}}, 1'000'000},
+        Case{"one_clock_scarce_ports",
+             {.dtlb = {.entries = 8, .ways = 2, .latency = Latency::cycles(3), .ports = 3},
+              .cache = {.size = {2048}, .ways = 4, .ports = 1, .clock = kClock}},
+             1'000'000},
+        Case{"one_clock_many_ports",
+             {.dtlb = {.entries = 8, .ways = 2, .latency = Latency::cycles(0), .ports = 1},
+              .cache = {.size = {2048}, .ways = 4, .ports = 4, .clock = kClock}},
+             1'000'000},
+        Case{"out_of_step",
+             {.dtlb = {.entries = 8, .ways = 2, .latency = Latency::time(330), .ports = 2},
+              .cache = {.size = {2048}, .ways = 4, .ports = 2, .clock = kClock}},
              1'000'000},
         Case{"prefetching",
              {.cache = {.size = {4096}, .ways = 4, .prefetch = {.kind = PrefetchKind::next_line}}},

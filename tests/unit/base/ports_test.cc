@@ -1,7 +1,9 @@
 #include "pagoda/base/ports.h"
 
 #include <map>
+#include <optional>
 #include <random>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -49,6 +51,57 @@ TEST(Ports, SeveralTogetherGetWhatEachWouldGet) {
         wanted -= start.count;
         if (wanted == 0) break;
       }
+    }
+  }
+}
+
+TEST(Ports, StepsAreThereIfADelayAlwaysComesToAsManyCycles) {
+  const Ports ports(2, kPeriod);
+  EXPECT_EQ(ports.steps(Ports(1, kPeriod), 0), 0u);
+  EXPECT_EQ(ports.steps(Ports(1, kPeriod), 3 * kPeriod), 3u);
+  EXPECT_EQ(ports.steps(Ports(1, kPeriod), kPeriod + 1), std::nullopt);
+  EXPECT_EQ(ports.steps(Ports(1, 2 * kPeriod), 2 * kPeriod), std::nullopt) << "another clock";
+  EXPECT_EQ(ports.steps(Ports(0, kPeriod), kPeriod), std::nullopt) << "no limit";
+  EXPECT_EQ(Ports(0, kPeriod).steps(ports, kPeriod), std::nullopt);
+}
+
+// The same on twins, one request and one structure after the other. What has to wait for the second, or starts too late,
+// is left, and takes its ports likewise.
+TEST(Ports, PortsOfTwoAreTakenAsIfOneAfterTheOther) {
+  std::mt19937_64 random(7);
+  for (const auto& [first_count, second_count] : {std::pair{1u, 1u}, {2u, 2u}, {2u, 3u}, {3u, 1u}, {4u, 2u}}) {
+    for (const std::uint64_t steps : {0u, 1u, 5u}) {
+      Ports first(first_count, kPeriod), second(second_count, kPeriod);
+      Ports lone_first(first_count, kPeriod), lone_second(second_count, kPeriod);
+      const Ps delay = steps * kPeriod;
+      Ps base = 0;
+      std::uint64_t taken = 0, refused = 0;
+      for (int i = 0; i < 20'000; ++i) {
+        base += random() % (12 * kPeriod);
+        const Ps at = base + random() % (20 * kPeriod);
+        const std::uint64_t end = first.cycle_of(base) + random() % 40;
+        const auto wanted = 1 + static_cast<std::uint32_t>(random() % 7);
+        const std::uint32_t left = first.reserve_both(second, steps, at, end, wanted);
+        ASSERT_LE(left, wanted);
+        taken += wanted - left;
+        refused += left;
+        for (std::uint32_t n = left; n < wanted; ++n) {
+          const Ps start = lone_first.reserve(at);
+          EXPECT_LT(start, end * kPeriod);
+          EXPECT_EQ(lone_second.reserve(start + delay), start + delay) << "without a wait";
+        }
+        for (std::uint32_t n = 0; n < left; ++n) {
+          const Ps start = first.reserve(at);
+          ASSERT_EQ(start, lone_first.reserve(at)) << "request " << i;
+          ASSERT_EQ(second.reserve(start + delay), lone_second.reserve(start + delay)) << "request " << i;
+        }
+        if (random() % 3 == 0) {  // others use the second
+          const Ps other = base + random() % (30 * kPeriod);
+          ASSERT_EQ(second.reserve(other), lone_second.reserve(other));
+        }
+      }
+      EXPECT_GT(taken, 1'000u);
+      EXPECT_GT(refused, 1'000u);
     }
   }
 }
