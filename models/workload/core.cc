@@ -14,7 +14,10 @@
 namespace pagoda {
 namespace {
 
-constexpr std::size_t kBatch = 1024;
+// Accesses taken from the program at a time: few, so that the host keeps them close; more where they are foretold, which
+// begins anew with each batch.
+constexpr std::size_t kBatch = 128;
+constexpr std::size_t kRoamingBatch = 1024;
 // A fault is handled and the access tried again; a handler that never succeeds is a mistake in the platform. Each of
 // the 124 tables that a walk of three stages reads may be missing.
 constexpr unsigned kMaxAttempts = 256;
@@ -86,15 +89,16 @@ void Core::end_of_elaboration() {
 
 void Core::execute() {
   failure_.guard([this] {
-    std::vector<Access> batch(kBatch);
+    std::vector<Access> batch(kRoamingBatch);
     if (thread_ != nullptr) {
       thread_->begin();
       timing_.stall_until(kernel_now());
     }
     begin_quantum();
     try {
-      while (const std::size_t count = program_ ? program_->fill(batch) : 0) {
-        execute(std::span<const Access>(batch).first(count));
+      const std::span<Access> room(batch);
+      while (const std::size_t count = program_ ? program_->fill(room.first(roams_ ? kRoamingBatch : kBatch)) : 0) {
+        execute(room.first(count));
       }
     } catch (const ProgramEnds&) {  // NOLINT(bugprone-empty-catch): that is all
     }
@@ -108,9 +112,19 @@ void Core::execute() {
   });
 }
 
+// A program that had many pages of its last accesses walked for roams: the host then misses as much as the machine does.
 void Core::execute(std::span<const Access> batch) {
+  const std::uint64_t walks = mmu_->walks();
+  if (roams_) {
+    execute_foretold(batch);
+  } else {
+    execute_plain(batch);
+  }
+  roams_ = mmu_->walks() - walks > batch.size() / 16;
+}
+
+[[gnu::always_inline]] inline void Core::execute_plain(std::span<const Access> batch) {
   const Access* const end = batch.data() + batch.size();
-  if (roams(batch.size())) return execute_foretold(batch);
   for (const Access* access = batch.data(); access != end;) {
     execute(access, end);
     ++access;
@@ -118,14 +132,7 @@ void Core::execute(std::span<const Access> batch) {
   }
 }
 
-// Whether many of the last accesses had their pages walked for; `coming` are next. The host then misses as much as the
-// machine does.
-bool Core::roams(std::size_t coming) {
-  const std::uint64_t before = std::exchange(walks_, mmu_->walks());
-  return walks_ - before > coming / 16;
-}
-
-// The same, and data accesses are foretold.
+// The same, and tells of data accesses ahead.
 [[gnu::noinline]] void Core::execute_foretold(std::span<const Access> batch) {
   const auto foretell = [this](const Access& access) {
     if (access.kind != RecordKind::fetch) data_below_.expect(access.address);

@@ -85,7 +85,7 @@ class Core : public Module, public Processor {
   void execute();
   void execute(std::span<const Access> batch);
   void execute_foretold(std::span<const Access> batch);
-  bool roams(std::size_t coming);
+  void execute_plain(std::span<const Access> batch);
   void execute(const Access* access, const Access* end);
   std::uint32_t loads_ahead(const Access* access, const Access* end) const;
   const Access* execute_run(const Access* access, const Access* end);
@@ -126,7 +126,7 @@ class Core : public Module, public Processor {
   StreakSource* streaks_ = nullptr;  // where data accesses go, if it gives any
   Streak streak_;                    // around the last data access, if there is one
   Downlink fetch_below_;
-  std::uint64_t walks_ = 0;  // by the MMU, before the batch under way
+  bool roams_ = false;  // the program, in its last batch
   Ps synchronise_at_ = 0;
   std::deque<Interrupt> interrupts_;
   bool paused_ = false;
