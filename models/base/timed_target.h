@@ -21,6 +21,7 @@ struct TimedRequest {
   std::uint32_t bytes = 0;
   RequestInfo info;
   bool expected = false;  ///< expect() has been called for it
+  bool for_line = false;  ///< it is a cache's for a line: whose address it was once does not matter any more
   Ps floor = 0;           ///< kernel time: no later call asks about a time before it
   TimeSplit* time;        ///< never null: the callee adds where the time went
   Fault* fault;           ///< never null, and none when the request is made; set if it is refused in translation

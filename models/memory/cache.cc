@@ -32,9 +32,9 @@ class Cache::Below {
     request_.address = line;
     request_.bytes = static_cast<std::uint32_t>(cache_.core_.line_size());
     request_.info.access = AccessKind::read;
-    if (!request_.expected) {  // or a cache above has done so
+    if (!request_.for_line) {  // or a cache above has done so
       request_.info = info(AccessKind::read, request_.info.origin);
-      request_.expected = true;
+      request_.expected = request_.for_line = true;
     }
     const TimedAnswer answer = cache_.below_.access(request_, at);
     status = answer.status();
@@ -56,6 +56,7 @@ class Cache::Below {
                          .bytes = static_cast<std::uint32_t>(cache_.core_.line_size()),
                          .info = info(kind, origin),
                          .expected = true,
+                         .for_line = true,
                          .floor = request_.floor,
                          .time = &cache_.nobodys_time_,
                          .fault = request_.fault};

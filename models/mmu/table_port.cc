@@ -38,6 +38,7 @@ void TablePort::access(AccessKind kind, Addr address, std::span<std::uint64_t> w
   TimedRequest request{.address = address,
                        .bytes = static_cast<std::uint32_t>(words.size_bytes()),
                        .info = {.requester = cause_.info.requester, .access = kind, .origin = Origin::walk},
+                       .expected = cause_.expected,
                        .floor = cause_.floor,
                        .time = &walks,
                        .fault = &fault};

@@ -337,7 +337,8 @@ inline Ps Core::perform_on_page(AccessKind kind, const Access& access, Ps at) {
   request_.info.access = kind;
   request_.info.privilege = Privilege::user;
   request_.info.uncached = false;
-  request_.expected = false;
+  request_.expected = roams_;  // it has been foretold
+  request_.for_line = false;
   request_.time = kind == AccessKind::fetch ? &fetch_time_ : &time_;
 }
 
