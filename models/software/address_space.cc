@@ -19,11 +19,11 @@ Stage make_stage(const PageFormat& format, const StageControls& controls, ByteSt
 
 AddressSpace::AddressSpace(const PageFormat& format, const StageControls& controls, const PagePolicy& policy,
                            ByteStore& store, FrameAllocator& frames, FrameSource* tables)
-    : stage_(make_stage(format, controls, store, tables != nullptr ? *tables : frames)),
+    : stage_(make_stage(format, controls, store, tables != nullptr ? *tables : frames.tables())),
       policy_(policy),
       store_(store),
       frames_(frames),
-      editor_(stage_, store, tables != nullptr ? *tables : frames) {}
+      editor_(stage_, store, tables != nullptr ? *tables : frames.tables()) {}
 
 AddressSpace::Ensured AddressSpace::ensure(Addr input) {
   if (!stage_.format->accepts(stage_.canonical(input))) return {Outcome::out_of_range, {}};

@@ -32,6 +32,8 @@ const ConfigInfo& FrameConfig::config_info() {
                  in_range(0.0, 1.0))
           .field("contiguity_1g", &FrameConfig::contiguity_1g, "part of memory that is free in whole 1 GiB blocks",
                  in_range(0.0, 1.0))
+          .field("tables", &FrameConfig::tables,
+                 "where tables of processes and machines lie: in any frame, or grouped in blocks of 2 MiB")
           .check([](const FrameConfig& c) -> std::optional<ConfigProblem> {
             if (c.contiguity_1g <= c.contiguity_2m) return std::nullopt;
             return ConfigProblem{"contiguity_1g", "is more than contiguity_2m",
@@ -87,6 +89,36 @@ FrameAllocator::FrameAllocator(const FrameConfig& config, Addr begin, Addr end, 
   runs_end_ = first + (Addr{1} << kBlockShift);
   set_aside_ = first >> kBlockShift;
   touched_.insert(set_aside_);
+  if (config.tables == TablePlaces::grouped) set_tables_aside(runs_end_);
+}
+
+// The first range of blocks at or behind `from` that is large enough, if there is one.
+void FrameAllocator::set_tables_aside(Addr from) {
+  constexpr Addr kBlock = Addr{1} << kBlockShift;
+  const std::uint64_t bytes = ((bytes_managed() + low_mask(kRegionShift)) >> kRegionShift) * kBlock;
+  while (from + bytes <= end_ && !inside(from, bytes)) from += kBlock;
+  if (from + bytes > end_) return;
+  kept_.push_back({from, from + bytes});
+  tables_.set_aside(kept_.back());
+}
+
+std::optional<Addr> FrameAllocator::Tables::allocate(std::uint64_t bytes) {
+  constexpr std::uint64_t kFrame = std::uint64_t{1} << kFrameShift;
+  if (bytes != kFrame || (free_.empty() && next_ == range_.end)) return owner_.allocate(bytes);
+  owner_.in_use_ += bytes;
+  if (free_.empty()) {
+    next_ += kFrame;
+    return next_ - kFrame;
+  }
+  const Addr frame = free_.back();
+  free_.pop_back();
+  return frame;
+}
+
+void FrameAllocator::Tables::release(Addr address, std::uint64_t bytes) {
+  if (address < range_.begin || address >= range_.end) return owner_.release(address, bytes);
+  owner_.in_use_ -= bytes;
+  free_.push_back(address);
 }
 
 bool FrameAllocator::whole_region(std::uint64_t region) const {

@@ -5,6 +5,11 @@
 // are no more, the next whole block is broken and its frames go out one after the other. A request for a block finds
 // one or fails. Freed frames are handed out again. One block is set aside for runs of several frames (wide root
 // tables). Ranges that belong to somebody else (rows for page tables) are never handed out.
+//
+// Page tables of processes and virtual machines come from any frame, or are grouped: from blocks of 2 MiB set aside for them, one per GiB of memory, which
+// is what mapping all of it in 4 KiB pages takes, and from any frame once those are full. Linux groups what cannot be
+// moved, page tables among it, in blocks of that size (Gorman and Whitcroft, "The what, the why and the where to of
+// anti-fragmentation", Ottawa Linux Symposium 2006), though it sets none aside before they are needed.
 // Does not model: compaction, NUMA, reclaim.
 //
 // Costs host memory for the blocks that have been touched, not for the memory managed.
@@ -27,10 +32,14 @@ namespace pagoda {
 enum class FrameOrder : std::uint8_t { sequential, scattered };
 BOOST_DESCRIBE_ENUM(FrameOrder, sequential, scattered)
 
+enum class TablePlaces : std::uint8_t { anywhere, grouped };
+BOOST_DESCRIBE_ENUM(TablePlaces, anywhere, grouped)
+
 struct FrameConfig {
   FrameOrder order = FrameOrder::scattered;
   double contiguity_2m = 0.5;  ///< part of memory in whole 2 MiB blocks
   double contiguity_1g = 0.0;  ///< part of memory in whole 1 GiB blocks; no more than contiguity_2m
+  TablePlaces tables = TablePlaces::anywhere;
 
   static const ConfigInfo& config_info();
 };
@@ -46,9 +55,17 @@ class FrameAllocator final : public FrameSource {
   /// Manages [begin, end), both multiples of 4 KiB, without the ranges `kept` for others.
   FrameAllocator(const FrameConfig& config, Addr begin, Addr end, std::uint64_t seed,
                  std::vector<FrameRange> kept = {});
+  FrameAllocator(const FrameAllocator&) = delete;  // tables() refers to it
+  FrameAllocator& operator=(const FrameAllocator&) = delete;
+  FrameAllocator(FrameAllocator&&) = delete;
+  FrameAllocator& operator=(FrameAllocator&&) = delete;
+  ~FrameAllocator() override = default;
 
   std::optional<Addr> allocate(std::uint64_t bytes) override;
   void release(Addr address, std::uint64_t bytes) override;
+
+  /// Frames for page tables.
+  FrameSource& tables() { return tables_; }
 
   std::uint64_t bytes_in_use() const { return in_use_; }
   std::uint64_t bytes_managed() const { return end_ - begin_; }
@@ -72,6 +89,26 @@ class FrameAllocator final : public FrameSource {
     unsigned half_bits_ = 0;  // of the Feistel network; 0: sequential
     std::array<std::uint64_t, 4> keys_{};
   };
+
+  // Frames for page tables: of a range set aside for them, which may be empty, and then any.
+  class Tables final : public FrameSource {
+   public:
+    explicit Tables(FrameAllocator& owner) : owner_(owner) {}
+    void set_aside(FrameRange range) {
+      range_ = range;
+      next_ = range.begin;
+    }
+    std::optional<Addr> allocate(std::uint64_t bytes) override;
+    void release(Addr address, std::uint64_t bytes) override;
+
+   private:
+    FrameAllocator& owner_;
+    FrameRange range_{};
+    Addr next_ = 0;
+    std::vector<Addr> free_;
+  };
+
+  void set_tables_aside(Addr from);
   bool whole_region(std::uint64_t region) const;
   bool whole_block(std::uint64_t block) const;
   bool untouched(std::uint64_t block) const { return !touched_.contains(block); }
@@ -104,6 +141,7 @@ class FrameAllocator final : public FrameSource {
   Addr runs_next_ = 0, runs_end_ = 0;            // a block being handed out in runs of several frames
   std::uint64_t set_aside_ = ~std::uint64_t{0};  // the first such block, which gives no single frames
   std::uint64_t in_use_ = 0;
+  Tables tables_{*this};
 };
 
 }  // namespace pagoda

@@ -166,4 +166,56 @@ TEST(FrameAllocator, AnEmptyMemoryHasNothing) {
   EXPECT_EQ(drain(small, kFrame), (std::vector<Addr>{0x10000, 0x11000}));
 }
 
+// What is set aside for tables, one block per GiB begun, holds nothing else; when it is full, tables lie anywhere.
+TEST(FrameAllocator, GroupedTablesHaveBlocksOfTheirOwn) {
+  for (const FrameOrder order : {FrameOrder::sequential, FrameOrder::scattered}) {
+    for (const double contiguity : {0.0, 0.5, 1.0}) {
+      constexpr Addr kBegin = 0x10000;
+      constexpr Addr kEnd = 2 * kRegion;
+      const FrameRange kept{2 * kBlock,
+                            2 * kBlock + kFrame};  // in the way: the first two blocks in a row begin behind it
+      FrameAllocator frames({.order = order, .contiguity_2m = contiguity, .tables = TablePlaces::grouped}, kBegin, kEnd,
+                            4, {kept});
+      constexpr std::uint64_t kRoom = 2 * kBlock / kFrame;
+      std::set<Addr> tables;
+      for (std::uint64_t i = 0; i < kRoom; ++i) tables.insert(frames.tables().allocate(kFrame).value());
+      EXPECT_EQ(tables.size(), kRoom);
+      EXPECT_EQ(*tables.begin(), 3 * kBlock);
+      EXPECT_EQ(*tables.rbegin(), 5 * kBlock - kFrame);
+      EXPECT_EQ(frames.bytes_in_use(), 2 * kBlock);
+
+      const Addr given_back = 3 * kBlock + 5 * kFrame;
+      frames.tables().release(given_back, kFrame);
+      EXPECT_EQ(frames.bytes_in_use(), 2 * kBlock - kFrame);
+      EXPECT_EQ(frames.tables().allocate(kFrame), given_back);
+
+      const Addr elsewhere = frames.tables().allocate(kFrame).value();
+      EXPECT_FALSE(tables.contains(elsewhere));
+      frames.tables().release(elsewhere, kFrame);
+      EXPECT_EQ(frames.allocate(kFrame), elsewhere) << "given back to where it came from";
+
+      for (const std::uint64_t bytes : {kBlock, kFrame}) {
+        for (const Addr address : drain(frames, bytes)) {
+          EXPECT_TRUE(address + bytes <= 3 * kBlock || address >= 5 * kBlock) << "at " << address;
+        }
+      }
+      EXPECT_EQ(frames.tables().allocate(kFrame), std::nullopt);
+    }
+  }
+}
+
+TEST(FrameAllocator, TablesThatAreNotGroupedOrHaveNoRoomLieAnywhere) {
+  FrameAllocator anywhere({.order = FrameOrder::sequential, .contiguity_2m = 0}, 0, 16 * kBlock, 1);
+  EXPECT_EQ(anywhere.tables().allocate(kFrame), kBlock);
+  EXPECT_EQ(anywhere.allocate(kFrame), kBlock + kFrame);
+  // Two blocks, of which the first is for runs of frames; the rest is too small.
+  FrameAllocator small({.order = FrameOrder::sequential, .contiguity_2m = 0, .tables = TablePlaces::grouped}, 0,
+                       2 * kBlock - kFrame, 1);
+  EXPECT_EQ(small.tables().allocate(kFrame), kBlock);
+  EXPECT_EQ(small.allocate(kFrame), kBlock + kFrame);
+  // Wide roots are runs of frames.
+  FrameAllocator wide({.tables = TablePlaces::grouped}, 0, 16 * kBlock, 1);
+  EXPECT_EQ(wide.tables().allocate(4 * kFrame), 0u);
+}
+
 }  // namespace pagoda::frame_allocator_test
