@@ -2,28 +2,23 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdlib>
-#include <memory>
-#include <new>
 #include <span>
 #include <type_traits>
 
+#include "pagoda/base/host_block.h"
+
 namespace pagoda {
 
-/// Large tables (the tags of a 256 MiB cache) start up at once and cost what the run uses of them. All-zero
-/// bytes must be a proper value of `T`.
+/// Large tables (the tags of a 256 MiB cache) start up at once and cost what the run uses of them, in huge pages of the
+/// host where they fill those. All-zero bytes must be a proper value of `T`.
 template <class T>
 class LazyArray {
   static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
 
  public:
   LazyArray() = default;
-  explicit LazyArray(std::size_t size) : memory_(std::calloc(1, size * sizeof(T) + alignof(T))), size_(size) {
-    if (!memory_) throw std::bad_alloc();
-    void* start = memory_.get();
-    std::size_t space = size * sizeof(T) + alignof(T);
-    data_ = static_cast<T*>(std::align(alignof(T), size * sizeof(T), start, space));
-  }
+  explicit LazyArray(std::size_t size)
+      : block_(size * sizeof(T), alignof(T)), data_(static_cast<T*>(block_.data())), size_(size) {}
 
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
@@ -32,10 +27,7 @@ class LazyArray {
   std::span<T> subspan(std::size_t first, std::size_t count) { return {data_ + first, count}; }
 
  private:
-  struct Free {
-    void operator()(void* memory) const { std::free(memory); }
-  };
-  std::unique_ptr<void, Free> memory_;
+  HostBlock block_;
   T* data_ = nullptr;
   std::size_t size_ = 0;
 };

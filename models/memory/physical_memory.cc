@@ -7,19 +7,17 @@
 #include <fmt/format.h>
 
 #include "pagoda/base/error.h"
+#include "pagoda/base/host_block.h"
 
 namespace pagoda {
 namespace {
-
-constexpr std::uint64_t kHostPage = 4096;
-constexpr std::uint64_t kHugePage = std::uint64_t{2} << 20;
 
 constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) { return (value + unit - 1) / unit * unit; }
 
 }  // namespace
 
 PhysicalMemory::PhysicalMemory(Bytes size, Addr base) : base_(base), size_(size.count) {
-  mapping_size_ = round_up(size_, kHostPage) + kHugePage;
+  mapping_size_ = round_up(size_, kHostPage) + kHugeHostPage;
   mapping_ = mmap(nullptr, mapping_size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapping_ == MAP_FAILED) {
     throw UserError(
@@ -27,17 +25,20 @@ PhysicalMemory::PhysicalMemory(Bytes size, Addr base) : base_(base), size_(size.
                     "choose a smaller memory, raise `ulimit -v` or set vm.overcommit_memory to 0",
                     to_string(size)));
   }
-  bytes_ = reinterpret_cast<unsigned char*>(round_up(reinterpret_cast<std::uintptr_t>(mapping_), kHugePage));
+  bytes_ = reinterpret_cast<unsigned char*>(round_up(reinterpret_cast<std::uintptr_t>(mapping_), kHugeHostPage));
 }
 
 PhysicalMemory::~PhysicalMemory() { munmap(mapping_, mapping_size_); }
 
 void PhysicalMemory::load(Addr address, std::span<const unsigned char> contents) {
   if (!contains(address, contents.size())) throw std::out_of_range("a load outside the memory");
-  const std::uint64_t first = round_up(address - base_, kHugePage);
-  const std::uint64_t end = (address - base_ + contents.size()) / kHugePage * kHugePage;
-  if (first < end) madvise(bytes_ + first, end - first, MADV_HUGEPAGE);  // advice: without huge pages it is only slower
+  want_huge_pages(data(address), contents.size());
   std::memcpy(data(address), contents.data(), contents.size());
+}
+
+void PhysicalMemory::expect_dense_use(Addr address, std::uint64_t length) {
+  if (!contains(address, length)) throw std::out_of_range("a range outside the memory");
+  want_huge_pages(data(address), length);
 }
 
 void PhysicalMemory::discard(Addr address, std::uint64_t length) {

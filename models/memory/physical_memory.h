@@ -2,7 +2,7 @@
 //
 // Models: contents only; who reads them pays time elsewhere. A 1 TiB memory of which 100 MiB are touched
 // costs about 100 MiB of host memory: the address range is reserved and the host gives pages as they are
-// written. Large loads ask for huge host pages.
+// written. Large loads, and ranges known to be used densely, ask for huge host pages.
 //
 // Errors: UserError if the host cannot reserve the range. Addresses are not checked by the unchecked fast
 // accessors; the modules in front check contains().
@@ -44,6 +44,8 @@ class PhysicalMemory {
 
   /// Copies a block in, with huge host pages where it covers them. Throws std::out_of_range.
   void load(Addr address, std::span<const unsigned char> contents);
+  /// Most of the range will be used: it may take huge host pages. Throws std::out_of_range.
+  void expect_dense_use(Addr address, std::uint64_t length);
   /// Gives the host its pages back: the range reads as zero afterwards.
   void discard(Addr address, std::uint64_t length);
   /// Host memory behind the range, in bytes.

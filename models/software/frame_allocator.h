@@ -66,6 +66,8 @@ class FrameAllocator final : public FrameSource {
 
   /// Frames for page tables.
   FrameSource& tables() { return tables_; }
+  /// What is set aside for them; may be empty.
+  FrameRange table_range() const { return tables_.range(); }
 
   std::uint64_t bytes_in_use() const { return in_use_; }
   std::uint64_t bytes_managed() const { return end_ - begin_; }
@@ -98,6 +100,7 @@ class FrameAllocator final : public FrameSource {
       range_ = range;
       next_ = range.begin;
     }
+    const FrameRange& range() const { return range_; }
     std::optional<Addr> allocate(std::uint64_t bytes) override;
     void release(Addr address, std::uint64_t bytes) override;
 

@@ -42,6 +42,8 @@ Os::Os(const sc_core::sc_module_name& name, const OsConfig& config, const std::v
                        memory.base() + memory.size(), seed, tables.kept),
       table_frames_(tables.frames),
       machines_(hypervisors.size()) {
+  if (const auto [begin, end] = physical_frames_.table_range(); begin != end)
+    memory.expect_dense_use(begin, end - begin);
   ByteStore* store = &physical_;
   FrameAllocator* frames = &physical_frames_;
   for (std::size_t i = hypervisors.size(); i-- > 0;) {

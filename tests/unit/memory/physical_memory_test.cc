@@ -44,6 +44,16 @@ TEST(PhysicalMemory, LoadsAndDiscards) {
   EXPECT_THROW(memory.discard(16 * kMiB, 1), std::out_of_range);
 }
 
+TEST(PhysicalMemory, DenseUseIsAdviceOnly) {
+  PhysicalMemory memory({16 * kMiB}, kMiB);
+  memory.write64(3 * kMiB, 42);
+  memory.expect_dense_use(2 * kMiB, 8 * kMiB);
+  EXPECT_EQ(memory.read64(3 * kMiB), 42u);
+  EXPECT_EQ(memory.read64(9 * kMiB), 0u);
+  EXPECT_THROW(memory.expect_dense_use(0, kMiB), std::out_of_range);
+  EXPECT_THROW(memory.expect_dense_use(16 * kMiB, 2 * kMiB), std::out_of_range);
+}
+
 TEST(PhysicalMemory, WhatTheHostCannotReserveIsAUserError) {
   EXPECT_THROW(PhysicalMemory({std::uint64_t{1} << 60}), UserError);
 }
