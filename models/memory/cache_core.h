@@ -93,8 +93,8 @@ class CacheCore {
     const Ports::Start looked_up = look_some(at, wanted);
     return {count_hits(*last_, looked_up), looked_up.count};
   }
-  /// What look-ups take, for who takes it in another way: for reads that repeat() and are looked up before the line is
-  /// there.
+  /// For reads that repeat() and are looked up before the line is there: what looking up takes, without a wait; when the
+  /// line is there; that they were made.
   Ports& ports() { return ports_; }
   Ps arrives() const { return last_->arrives; }
   void count_merged(std::uint32_t count) {

@@ -95,7 +95,7 @@ class Streak {
   /// Makes an access that it covers and adds where its time went to `time`; when it is done.
   Ps access(bool write, Ps at, TimeSplit& time) const { return cache_->access_again(write, translate(at, time), time); }
   /// Reads that join the fill of the line: it is not there yet when they are looked up, so that they are all done when it
-  /// arrives.
+  /// arrives, and all that is left to find out is when ports are free for them.
   struct Joining {
     Ps arrives = 0;
     std::uint64_t end = 0;  ///< cycle of the TLB before which they must start
@@ -156,6 +156,8 @@ class Streak {
   }
 
  private:
+  static constexpr std::uint64_t kNoSteps = ~std::uint64_t{0};  // not always as many, or each look-up is recorded
+
   bool translates(bool write) const { return tlb_->epoch() == tlb_epoch_ && (writable_ || !write); }
   // When an access at `at` is translated.
   Ps translate(Ps at, TimeSplit& time) const {
@@ -185,8 +187,7 @@ class Streak {
   CacheCore* cache_ = nullptr;
   TimedTarget* target_ = nullptr;
   std::uint64_t cache_epoch_ = 0;
-  static constexpr std::uint64_t kNoSteps = ~std::uint64_t{0};
-  std::uint64_t steps_ = kNoSteps;
+  std::uint64_t steps_ = kNoSteps;  // of the clock, from a port of the TLB to one of the cache
 };
 
 }  // namespace pagoda

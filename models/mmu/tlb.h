@@ -102,8 +102,9 @@ class Tlb {
   Ports::Start look_some(Ps at, std::uint32_t wanted) { return answered(ports_.reserve_some(at, wanted)); }
   /// The next of those that are left.
   Ports::Start look_more(std::uint32_t wanted) { return answered(ports_.reserve_more(wanted)); }
-  /// What look-ups take, for who takes it in another way.
+  /// What look-ups take, for who takes it together with something else.
   Ports& ports() { return ports_; }
+  /// Whether somebody wants to know when each hit is.
   bool recorded() const { return hits_probe_.recorded(); }
 
   /// The entry that translates `input`, or null; counts as a use.

@@ -84,8 +84,8 @@ class Core : public Module, public Processor {
   void end_of_elaboration() override;
   void execute();
   void execute(std::span<const Access> batch);
-  void execute_foretold(std::span<const Access> batch);
   void execute_plain(std::span<const Access> batch);
+  void execute_foretold(std::span<const Access> batch);
   void execute(const Access* access, const Access* end);
   std::uint32_t loads_ahead(const Access* access, const Access* end) const;
   const Access* execute_run(const Access* access, const Access* end);
