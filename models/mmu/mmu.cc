@@ -138,7 +138,7 @@ TimedAnswer Mmu::Way::access(TimedRequest& request, Ps at) {
 
 void Mmu::Way::expect(Addr address) {
   if (!mmu.translating_) return below.expect(address);
-  if (mmu.context_.stages.size() == 1) mmu.lookahead_.expect(address, *mmu.context_.stages.front().format);
+  if (mmu.looks_ahead()) mmu.lookahead_.expect(address, *mmu.context_.stages.front().format);
 }
 
 [[gnu::noinline]] TimedAnswer Mmu::Way::access_elsewhere(TimedRequest& request, Ps at) {

@@ -80,6 +80,9 @@ class Mmu : public Module {
   /// Page-table walks that its statistics count.
   std::uint64_t walks() const { return walker_.walks(); }
 
+  /// Whether it makes use of being told what is to come (TimedTarget::expect()).
+  bool looks_ahead() const { return context_.stages.size() == 1; }
+
   void visit_stats(StatVisitor& visitor) override;
   void visit_probes(ProbeVisitor& visitor) override;
 

@@ -6,10 +6,11 @@
 // one or fails. Freed frames are handed out again. One block is set aside for runs of several frames (wide root
 // tables). Ranges that belong to somebody else (rows for page tables) are never handed out.
 //
-// Page tables of processes and virtual machines come from any frame, or are grouped: from blocks of 2 MiB set aside for them, one per GiB of memory, which
-// is what mapping all of it in 4 KiB pages takes, and from any frame once those are full. Linux groups what cannot be
-// moved, page tables among it, in blocks of that size (Gorman and Whitcroft, "The what, the why and the where to of
-// anti-fragmentation", Ottawa Linux Symposium 2006), though it sets none aside before they are needed.
+// Page tables of processes and virtual machines come from any frame, or are grouped: from blocks of 2 MiB set aside for
+// them, one per GiB of memory, which is what mapping all of it in 4 KiB pages takes, and from any frame once those are
+// full. Linux groups what cannot be moved, page tables among it, in blocks of that size (Gorman and Whitcroft, "The what,
+// the why and the where to of anti-fragmentation", Ottawa Linux Symposium 2006), though it sets none aside before they are
+// needed.
 // Does not model: compaction, NUMA, reclaim.
 //
 // Costs host memory for the blocks that have been touched, not for the memory managed.

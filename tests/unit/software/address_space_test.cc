@@ -40,6 +40,21 @@ std::optional<Addr> walked(const AddressSpace& space, SparseStore& store, Addr i
   return walk.translation().output;
 }
 
+TEST_F(Spaces, GroupedTablesLieApartFromPages) {
+  const FrameConfig config{.contiguity_2m = 0, .tables = TablePlaces::grouped};
+  AddressSpace s = space({.page_shift = kPageShift}, config);
+  const FrameRange tables = frames->table_range();
+  EXPECT_EQ(tables.end - tables.begin, Addr{8} << 21) << "2 MiB for each GiB";
+  const auto among_them = [&](Addr address) { return address >= tables.begin && address < tables.end; };
+  EXPECT_TRUE(among_them(s.stage().root));
+  for (Addr address = 0; address < 4 * kGiB; address += 64 * 4096 + (1u << 21)) {
+    const AddressSpace::Ensured ensured = s.ensure(address);
+    ASSERT_EQ(ensured.outcome, Outcome::mapped);
+    EXPECT_TRUE(among_them(ensured.page.leaf_address)) << "the entry that maps " << address;
+    EXPECT_FALSE(among_them(ensured.page.output));
+  }
+}
+
 TEST_F(Spaces, ATouchMapsTheLargestAllowedPage) {
   for (const unsigned shift : {12u, 21u, 30u}) {
     AddressSpace s = space({.page_shift = shift});
